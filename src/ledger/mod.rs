@@ -1,0 +1,9 @@
+//! The ledger of one channel: block files, world state, indexes, recovery.
+
+pub mod batch;
+pub mod error;
+pub mod state;
+
+pub use batch::{Effect, Expiry, HistoryEntry, KeyUpdate, NamespaceUpdates, StateValue, UpdateBatch};
+pub use error::Error;
+pub use state::StateReader;

