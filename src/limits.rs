@@ -23,3 +23,6 @@ pub const IDENTITY_BYTES_CACHED_MAX: usize = 16 << 10;
 
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
+
+/// Names whose chaincode definition, or lack of one, is remembered on one channel.
+pub const DEFINITIONS_CACHED_MAX: usize = 4096;

@@ -1,1 +1,3 @@
-//! To be written.
+//! The door to the outside: files, clocks, memory maps, LMDB. Unsafe code lives here.
+
+pub mod file;
