@@ -11,6 +11,7 @@
 pub mod common;
 pub mod config;
 pub mod lifecycle;
+pub mod messages;
 pub mod msp;
 pub mod peer;
 pub mod rwset;
