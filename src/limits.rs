@@ -23,3 +23,10 @@ pub const IDENTITY_BYTES_CACHED_MAX: usize = 16 << 10;
 
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
+
+/// Levels of groups in a channel configuration: `/Channel/Consortiums/<consortium>/<org>` is 4.
+pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
+
+/// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
+/// may nest deeper, up to the wire format's own limit.
+pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
