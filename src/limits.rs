@@ -26,3 +26,9 @@ pub const WORKERS_MAX: usize = 256;
 
 /// Names whose chaincode definition, or lack of one, is remembered on one channel.
 pub const DEFINITIONS_CACHED_MAX: usize = 4096;
+/// Levels of groups in a channel configuration: `/Channel/Consortiums/<consortium>/<org>` is 4.
+pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
+
+/// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
+/// may nest deeper, up to the wire format's own limit.
+pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;

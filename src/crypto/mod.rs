@@ -1,3 +1,11 @@
-//! Hashes, keys and signatures with Fabric's accept sets, behind one seam that takes batches.
-//!
-//! Knows nothing of certificates or transactions.
+//! Stub, replaced by the crypto part.
+
+/// Stub.
+#[derive(Debug)]
+pub struct SignatureJob;
+
+/// Stub.
+#[must_use]
+pub fn verify_batch(jobs: &[SignatureJob]) -> Vec<bool> {
+    jobs.iter().map(|_| true).collect()
+}
