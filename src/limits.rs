@@ -32,3 +32,5 @@ pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
 /// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
 /// may nest deeper, up to the wire format's own limit.
 pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
+/// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
+pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
