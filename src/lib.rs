@@ -9,6 +9,8 @@ pub mod queue;
 pub mod sys;
 pub mod types;
 
+pub mod rwset;
+
 pub mod channel;
 pub mod msp;
 pub mod policy;
