@@ -18,13 +18,5 @@ pub mod policy;
 pub mod ledger;
 pub mod lifecycle;
 
-pub mod commit;
-pub mod decode;
-pub mod endorsement;
 pub mod ingress;
-pub mod mvcc;
-pub mod notify;
-pub mod pipeline;
-pub mod verify;
-
-pub mod cli;
+pub mod decode;

@@ -13,6 +13,7 @@ use crate::proto::common::{
     Block, ChannelHeader, Envelope, Payload, header_type, metadata_index,
 };
 use crate::proto::wire::{Message, varint_len};
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Digest};
 
 /// Everything in a block, borrowed from its bytes.
@@ -80,11 +81,12 @@ impl DecodedBlock {
     }
 }
 
-/// Decodes a block. Transactions are decoded in parallel on the current rayon pool.
+/// Decodes a block. Transactions are decoded in parallel on the current rayon pool; `meter` counts what
+/// its workers spend.
 ///
 /// # Errors
 /// The block is refused as a whole.
-pub fn decode_block(raw: RawBlock) -> Result<DecodedBlock, Rejection> {
+pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rejection> {
     let expected = raw.expected;
     let mut number = BlockNumber::default();
     let cell = Cell::try_new(raw.bytes, |bytes| {
@@ -92,7 +94,7 @@ pub fn decode_block(raw: RawBlock) -> Result<DecodedBlock, Rejection> {
             .map_err(|error| Rejection::Undecodable { expected, error })?;
         let header = block.header.as_ref().ok_or(Rejection::NoHeader { expected })?;
         number = BlockNumber(header.number);
-        decode_contents(&block, number)
+        decode_contents(&block, number, meter)
     })?;
     let contents = cell.borrow_dependent();
     let header_bytes = header_bytes(number, contents.previous_hash, contents.data_hash);
@@ -103,6 +105,7 @@ pub fn decode_block(raw: RawBlock) -> Result<DecodedBlock, Rejection> {
 fn decode_contents<'a>(
     block: &Block<'a>,
     number: BlockNumber,
+    meter: &CpuMeter,
 ) -> Result<BlockContents<'a>, Rejection> {
     let header = block.header.clone().unwrap_or_default();
     let metadata = block.metadata.as_ref().map(|m| m.metadata.clone()).unwrap_or_default();
@@ -122,12 +125,11 @@ fn decode_contents<'a>(
         check_well_formed(&envelopes, number)?;
     }
     let (found, transactions) = rayon::join(
-        || data_hash(&envelopes),
+        || meter.count(|| data_hash(&envelopes)),
         || {
             envelopes
-                .par_iter()
-                .with_min_len(DECODE_CHUNK)
-                .map(|envelope| decode_transaction(envelope))
+                .par_chunks(ENVELOPES_PER_TASK)
+                .flat_map_iter(|chunk| meter.count(|| decode_chunk(chunk)))
                 .collect()
         },
     );
@@ -145,7 +147,11 @@ fn decode_contents<'a>(
 }
 
 /// Envelopes that one task decodes at least: a task must be worth its hand-over.
-const DECODE_CHUNK: usize = 32;
+const ENVELOPES_PER_TASK: usize = 32;
+
+fn decode_chunk<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
+    envelopes.iter().map(|envelope| decode_transaction(envelope)).collect()
+}
 
 /// Whether the data are those of a config block. Any decode problem makes them not so.
 ///

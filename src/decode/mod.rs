@@ -11,7 +11,7 @@ pub mod block;
 pub mod error;
 pub mod header;
 pub mod transaction;
-pub mod worker;
+
 
 pub use block::{BlockContents, DecodedBlock, decode_block};
 pub use error::Rejection;
@@ -19,5 +19,3 @@ pub use transaction::{
     ActionParse, ChaincodeCall, Creator, DecodedTx, EndorserTx, EventCheck, SignedKind, TxBody,
 };
 
-#[cfg(test)]
-mod tests;

@@ -15,6 +15,7 @@ use crate::decode::{ChaincodeCall, EndorserTx, SignedKind, TxBody};
 use crate::lifecycle::{ApplicationOrg, ChannelFacts, LEGACY_NAMESPACE, LIFECYCLE_NAMESPACE};
 use crate::msp::Identity;
 use crate::rwset::RwSet;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Namespace, NamespaceRef, TxIndex, ValidationCode};
 use crate::verify::{TxVerdict, VerifiedBlock};
 
@@ -125,15 +126,19 @@ impl<F: Frontier> EndorsementStage<F> {
         }
     }
 
-    /// Endorses the next block, on the current rayon pool.
+    /// Endorses the next block, on the current rayon pool; `meter` counts what its workers spend.
     ///
     /// # Errors
     /// The channel must stop before this block.
-    pub fn endorse(&mut self, verified: VerifiedBlock) -> Result<EndorsedBlock, Fault> {
+    pub fn endorse(
+        &mut self,
+        verified: VerifiedBlock,
+        meter: &CpuMeter,
+    ) -> Result<EndorsedBlock, Fault> {
         let block = verified.decoded().number();
         self.in_flight.forget_through(self.frontier.indexed());
         let mut lifetimes = Lifetimes::default();
-        let codes = self.codes(&verified, &mut lifetimes)?;
+        let codes = self.codes(&verified, &mut lifetimes, meter)?;
         let transactions = &verified.decoded().contents().transactions;
         let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
         self.in_flight.remember_ids(block, ids);
@@ -145,11 +150,12 @@ impl<F: Frontier> EndorsementStage<F> {
         &mut self,
         verified: &VerifiedBlock,
         lifetimes: &mut Lifetimes,
+        meter: &CpuMeter,
     ) -> Result<Vec<ValidationCode>, Fault> {
         let block = verified.decoded().number();
         let mut codes: Vec<ValidationCode> =
             verified.verdicts().iter().map(code_so_far).collect();
-        let candidates = self.without_ledger_duplicates(verified, &mut codes)?;
+        let candidates = self.without_ledger_duplicates(verified, &mut codes, meter)?;
         if candidates.is_empty() {
             return Ok(codes);
         }
@@ -160,7 +166,7 @@ impl<F: Frontier> EndorsementStage<F> {
         self.definitions.load(names(&candidates), &view, facts)?;
         let context =
             Context { block, bundle: verified.bundle(), definitions: &self.definitions };
-        let dispatched = dispatch_all(&context, &candidates, &view, &self.in_flight)?;
+        let dispatched = dispatch_all(&context, &candidates, &view, &self.in_flight, meter)?;
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(&mut codes, candidate.tx, code);
         }
@@ -179,6 +185,7 @@ impl<F: Frontier> EndorsementStage<F> {
         &self,
         verified: &'b VerifiedBlock,
         codes: &mut [ValidationCode],
+        meter: &CpuMeter,
     ) -> Result<Vec<Candidate<'b>>, Fault> {
         let transactions = &verified.decoded().contents().transactions;
         let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(verified.verdicts());
@@ -191,11 +198,11 @@ impl<F: Frontier> EndorsementStage<F> {
                 _ => None,
             })
             .collect();
-        let known: Vec<bool> = all
-            .par_iter()
-            .with_min_len(CANDIDATES_PER_TASK)
-            .map(|candidate| self.is_known_id(candidate.endorser.tx_id))
+        let known: Vec<Vec<bool>> = all
+            .par_chunks(CANDIDATES_PER_TASK)
+            .map(|chunk| meter.count(|| self.are_known_ids(chunk)))
             .collect::<Result<_, Fault>>()?;
+        let known = known.into_iter().flatten();
         let mut new = Vec::with_capacity(all.len());
         for (candidate, known) in all.into_iter().zip(known) {
             if known {
@@ -207,8 +214,10 @@ impl<F: Frontier> EndorsementStage<F> {
         Ok(new)
     }
 
-    fn is_known_id(&self, id: &str) -> Result<bool, Fault> {
-        Ok(self.in_flight.contains_id(id) || self.frontier.contains_tx_id(id)?)
+    fn are_known_ids(&self, candidates: &[Candidate<'_>]) -> Result<Vec<bool>, Fault> {
+        let ids = candidates.iter().map(|candidate| candidate.endorser.tx_id);
+        ids.map(|id| Ok(self.in_flight.contains_id(id) || self.frontier.contains_tx_id(id)?))
+            .collect()
     }
 
     /// Back edge 2: waits for mvcc where a block in flight touches what this one needs.
@@ -258,7 +267,7 @@ impl<F: Frontier> EndorsementStage<F> {
                 self.in_flight.note_metadata(namespace);
             }
             let mut namespaces = call.rwset.namespaces.iter();
-            if namespaces.any(|ns| is_definition_namespace(ns.name) && ns.writes_anything()) {
+            if namespaces.any(|ns| is_definition_namespace(ns.name) && !ns.writes.is_empty()) {
                 self.in_flight.note_definition_change(block);
             }
         }
@@ -287,17 +296,20 @@ fn dispatch_all<S: crate::ledger::StateReader + Sync>(
     candidates: &[Candidate<'_>],
     view: &S,
     in_flight: &InFlight,
+    meter: &CpuMeter,
 ) -> Result<Vec<ValidationCode>, Fault> {
     let writes_metadata =
         calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
     if !writes_metadata && !in_flight.any_metadata() {
-        return candidates
-            .par_iter()
-            .with_min_len(CANDIDATES_PER_TASK)
-            .map(|candidate| {
-                Ok(dispatch(context, candidate, &NoKeyPolicies)?.code)
-            })
-            .collect();
+        let codes = |chunk: &[Candidate<'_>]| {
+            let codes = chunk.iter().map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
+            codes.collect::<Result<Vec<_>, Fault>>()
+        };
+        let chunks: Vec<Vec<ValidationCode>> = candidates
+            .par_chunks(CANDIDATES_PER_TASK)
+            .map(|chunk| meter.count(|| codes(chunk)))
+            .collect::<Result<_, Fault>>()?;
+        return Ok(chunks.into_iter().flatten().collect());
     }
     let mut keys = BlockKeyPolicies::new(context.block, view, in_flight);
     let mut codes = Vec::with_capacity(candidates.len());

@@ -22,11 +22,9 @@ pub mod in_flight;
 pub mod key_level;
 pub mod namespace;
 pub mod transaction;
-pub mod worker;
+
 
 pub use block::{EndorsedBlock, EndorsementStage};
 pub use error::Fault;
 pub use in_flight::Frontier;
 
-#[cfg(test)]
-mod tests;

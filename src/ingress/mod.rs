@@ -5,7 +5,7 @@
 
 pub mod error;
 pub mod file;
-pub mod worker;
+
 
 use bytes::Bytes;
 
@@ -37,5 +37,3 @@ pub trait BlockSource: Send {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -107,6 +107,11 @@ impl StageMetrics {
         }
     }
 
+    /// The stage's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Counts a block that left the stage after `wall_us` microseconds.
     pub fn block_done(&self, transactions: usize, wall_us: u64) {
         // Ordering: statistics.

@@ -7,6 +7,7 @@ use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
 use crate::channel::{Bundle, channel_id_of_envelope};
 use crate::decode::{DecodedBlock, SignedKind, TxBody};
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, ChannelId, Digest};
 
 /// The last block of a chain.
@@ -75,18 +76,22 @@ impl Chain {
         Self { channel: bundle.channel_id().clone(), running: Some((tip, bundle)) }
     }
 
-    /// Verifies the next block and moves the tip.
+    /// Verifies the next block and moves the tip. `meter` counts what the workers spend.
     ///
     /// # Errors
     /// The block is refused, or the channel must stop. Either way the chain has not moved.
-    pub fn verify(&mut self, decoded: DecodedBlock) -> Result<VerifiedBlock, Refusal> {
+    pub fn verify(
+        &mut self,
+        decoded: DecodedBlock,
+        meter: &CpuMeter,
+    ) -> Result<VerifiedBlock, Refusal> {
         let Some((tip, bundle)) = &self.running else {
             return self.found(decoded);
         };
         let bundle = Arc::clone(bundle);
         check_place(&decoded, *tip)?;
         check_block_signatures(&decoded, &bundle)?;
-        let verdicts = verify_transactions(&decoded, &bundle);
+        let verdicts = verify_transactions(&decoded, &bundle, meter);
         let next = apply_config(&decoded, &verdicts, &bundle)?;
         let tip = ChainTip { number: decoded.number(), header_hash: decoded.header_hash() };
         let config_changed = next.is_some();

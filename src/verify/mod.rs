@@ -14,11 +14,9 @@ pub mod block_signature;
 pub mod chain;
 pub mod error;
 pub mod transaction;
-pub mod worker;
+
 
 pub use chain::{Chain, ChainTip, VerifiedBlock};
 pub use error::{Fault, Refusal, Rejection};
 pub use transaction::TxVerdict;
 
-#[cfg(test)]
-mod tests;

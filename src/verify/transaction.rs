@@ -9,6 +9,7 @@ use crate::crypto::{SignatureJob, SignedMessage, verify_batch};
 use crate::decode::{Creator, DecodedBlock, DecodedTx, SignedKind, TxBody};
 use crate::msp::Identity;
 use crate::policy::{Signer, accepted_signers};
+use crate::sys::process::CpuMeter;
 use crate::types::ValidationCode;
 
 /// What is known of a transaction once signatures are checked.
@@ -39,23 +40,30 @@ struct Claims {
     endorsers: Vec<Option<Arc<Identity>>>,
 }
 
-/// Checks all creators and endorsements of a block, on the current rayon pool.
+/// Checks all creators and endorsements of a block, on the current rayon pool; `meter` counts what its
+/// workers spend.
 ///
 /// Fabric: `core/common/validation/msgvalidation.go:ValidateTransaction` for creators,
 /// `common/policies/policy.go:SignatureSetToValidIdentities` for endorsers.
 #[must_use]
-pub fn verify_transactions(decoded: &DecodedBlock, bundle: &Bundle) -> Vec<TxVerdict> {
+pub fn verify_transactions(
+    decoded: &DecodedBlock,
+    bundle: &Bundle,
+    meter: &CpuMeter,
+) -> Vec<TxVerdict> {
     let transactions = &decoded.contents().transactions;
     let claims: Vec<Claims> = transactions
-        .par_iter()
-        .with_min_len(LOOKUPS_PER_TASK)
-        .map(|transaction| claims(transaction, bundle))
+        .par_chunks(LOOKUPS_PER_TASK)
+        .flat_map_iter(|chunk| {
+            let claims = |transaction| claims(transaction, bundle);
+            meter.count(|| chunk.iter().map(claims).collect::<Vec<_>>())
+        })
         .collect();
     let jobs: Vec<Option<SignatureJob<'_>>> =
         transactions.iter().zip(&claims).flat_map(|(tx, claims)| jobs(tx, claims)).collect();
     let flat: Vec<SignatureJob<'_>> = jobs.iter().flatten().cloned().collect();
     let verdicts: Vec<bool> =
-        flat.par_chunks(JOBS_PER_TASK).flat_map_iter(verify_batch).collect();
+        flat.par_chunks(JOBS_PER_TASK).flat_map_iter(|jobs| meter.count(|| verify_batch(jobs))).collect();
 
     // A job that cannot even be made (RSA, unknown hash family) is a signature that never verifies.
     let mut verdicts = verdicts.into_iter();
