@@ -37,3 +37,6 @@ pub const POLICY_CHECKS_MEMOIZED: usize = 1 << 22;
 
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
+
+/// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
+pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
