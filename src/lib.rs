@@ -2,21 +2,24 @@
 
 pub mod limits;
 
-pub mod crypto;
-pub mod metrics;
-pub mod proto;
-pub mod queue;
 pub mod sys;
+pub mod queue;
+pub mod metrics;
 pub mod types;
-
+pub mod proto;
+pub mod crypto;
+pub mod x509;
 pub mod rwset;
 
-pub mod channel;
 pub mod msp;
 pub mod policy;
+pub mod channel;
 
 pub mod ledger;
 pub mod lifecycle;
 
 pub mod ingress;
 pub mod decode;
+pub mod verify;
+pub mod endorsement;
+pub mod mvcc;

@@ -31,7 +31,15 @@ impl<'a> ConfigBlock<'a> {
             part: Part::Block,
             missing: "transaction",
         })?;
-        let envelope: Envelope<'_> = decode(first, Part::Envelope)?;
+        Self::of_envelope(first)
+    }
+
+    /// Reads a config block's one transaction, a serialized `common.Envelope`.
+    ///
+    /// # Errors
+    /// As [`ConfigBlock::read`].
+    pub fn of_envelope(envelope: &'a [u8]) -> Result<Self, ConfigError> {
+        let envelope: Envelope<'_> = decode(envelope, Part::Envelope)?;
         let (header, data) = open(envelope.payload, header_type::CONFIG, "CONFIG")?;
         let channel_id = ChannelId::new(header.channel_id)?;
         Ok(Self {

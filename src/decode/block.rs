@@ -74,6 +74,12 @@ impl DecodedBlock {
         self.cell.borrow_dependent()
     }
 
+    /// The bytes that the block came in.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.cell.borrow_owner()
+    }
+
     /// How many bytes the block has.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -10,7 +10,7 @@ use super::error::Fault;
 use super::in_flight::{Frontier, InFlight, wait};
 use super::key_level::{BlockKeyPolicies, NoKeyPolicies, metadata_writes, written_keys};
 use super::transaction::{Context, Dispatched, validated_namespaces};
-use crate::channel::Bundle;
+use crate::channel::{Bundle, ConfigBlock};
 use crate::decode::{ChaincodeCall, EndorserTx, SignedKind, TxBody};
 use crate::lifecycle::{ApplicationOrg, ChannelFacts, LEGACY_NAMESPACE, LIFECYCLE_NAMESPACE};
 use crate::msp::Identity;
@@ -70,8 +70,8 @@ impl EndorsedBlock {
                 }
                 TxBody::Signed { kind: SignedKind::Refused(_), .. } | TxBody::Refused(_) => {
                     // The genesis block is not checked, but its one transaction is its config.
-                    crate::channel::config_of_envelope(transaction.envelope)
-                        .map(|config| (tx, Writes::Config(config)))
+                    let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
+                    Some((tx, Writes::Config(config.config_envelope)))
                 }
             }
         })

@@ -162,7 +162,7 @@ fn try_resolve<S: StateReader>(
         CollectionPolicy::None => CollectionGuard::Namespace,
         CollectionPolicy::NotFound => CollectionGuard::NotFound,
         CollectionPolicy::Policy(bytes) => {
-            CollectionGuard::Policy(CompiledApplicationPolicy::compile(&bytes))
+            CollectionGuard::Policy(CompiledApplicationPolicy::new(&bytes))
         }
     };
     let mut collections = HashMap::new();
@@ -188,7 +188,7 @@ fn try_resolve<S: StateReader>(
         Some(_) => CollectionGuard::NotFound,
         None => CollectionGuard::Namespace,
     };
-    let policy = CompiledApplicationPolicy::compile(&definition.policy);
+    let policy = CompiledApplicationPolicy::new(&definition.policy);
     Ok(Resolved::Default(Box::new(Rules { policy, collections, other })))
 }
 

@@ -8,6 +8,8 @@ use super::in_flight::InFlight;
 use crate::ledger::StateReader;
 use crate::lifecycle::key_policy;
 use crate::policy::CompiledApplicationPolicy;
+use crate::proto::msp::SignaturePolicyEnvelope;
+use crate::proto::wire::{Message, put_element};
 use crate::rwset::RwSet;
 use crate::types::{BlockNumber, NamespaceRef, TxIndex};
 
@@ -113,9 +115,13 @@ impl<S: StateReader> KeyPolicies for BlockKeyPolicies<'_, S> {
         let policy = key_policy(&state.metadata).map_err(|_| undecodable())?;
         match policy {
             None => Ok(KeyPolicy::None),
-            Some(bytes) => CompiledApplicationPolicy::compile_signature_policy(bytes)
-                .map(KeyPolicy::Own)
-                .map_err(|_| undecodable()),
+            Some(bytes) => {
+                // Fabric: an envelope that does not decode halts; one that does not compile fails.
+                SignaturePolicyEnvelope::decode(bytes).map_err(|_| undecodable())?;
+                let mut wrapped = Vec::with_capacity(bytes.len() + 8);
+                put_element(&mut wrapped, 1, bytes);
+                Ok(KeyPolicy::Own(CompiledApplicationPolicy::new(&wrapped)))
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::limits;
+use crate::types::{BlockNumber, Digest};
+use crate::{ledger, limits};
 
 /// The source cannot give the next block.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,22 @@ pub enum SourceError {
         /// Bytes that follow.
         found: u64,
     },
+    /// A block that the ledger has is another one in the source.
+    #[error(
+        "block {number} of the source is not the ledger's: its header hash is {found}, the ledger has \
+         {expected}; the source holds another channel or a fork of this one"
+    )]
+    Fork {
+        /// The block.
+        number: BlockNumber,
+        /// Header hash in the ledger.
+        expected: Digest,
+        /// Header hash in the source.
+        found: Digest,
+    },
+    /// The ledger could not be asked what it has.
+    #[error("cannot compare the source with the ledger")]
+    Ledger(#[source] ledger::Error),
     /// A length prefix that no block can have.
     #[error(
         "{path} is not a file of length-delimited blocks: record {record} at byte {offset} claims \

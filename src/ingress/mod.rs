@@ -5,12 +5,16 @@
 
 pub mod error;
 pub mod file;
+pub mod resume;
+pub mod worker;
 
 
 use bytes::Bytes;
 
 pub use error::SourceError;
 pub use file::BlockFile;
+pub use resume::{KnownBlocks, Resuming};
+pub use worker::feed;
 
 use crate::types::BlockNumber;
 

@@ -1,10 +1,13 @@
 //! The orderers' signatures over a block, in raft (or solo) and in BFT form (validation-spec 1.6).
 
+use std::sync::Arc;
+
 use super::error::{Fault, Refusal, Rejection};
 use crate::channel::Bundle;
 use crate::crypto::{SignedMessage, verify};
 use crate::decode::DecodedBlock;
-use crate::policy::{Signer, accepted_signers};
+use crate::msp::Identity;
+use crate::policy::accepted_signers;
 use crate::proto::common::{IdentifierHeader, Metadata, MetadataSignature, SignatureHeader};
 use crate::proto::common::metadata_index;
 use crate::proto::wire::{Message, WireError, put_bytes};
@@ -27,12 +30,12 @@ pub fn check_block_signatures(decoded: &DecodedBlock, bundle: &Bundle) -> Result
     for signature in &metadata.signatures {
         let claim = claim(signature, bundle).map_err(undecodable)?;
         if let Some(claim) = claim {
-            signers.push(check(&claim, &metadata, signature, decoded, bundle));
+            signers.extend(check(&claim, &metadata, signature, decoded, bundle));
         }
     }
     let policy = bundle.policies().policy(BLOCK_VALIDATION);
     let policy = policy.ok_or(Fault::NoBlockValidationPolicy)?;
-    let accepted = accepted_signers(signers);
+    let accepted = accepted_signers(signers.iter().map(|(identity, good)| (identity, *good)));
     if policy.evaluate(&accepted) {
         return Ok(());
     }
@@ -76,12 +79,11 @@ fn check(
     signature: &MetadataSignature<'_>,
     decoded: &DecodedBlock,
     bundle: &Bundle,
-) -> Signer {
+) -> Option<(Arc<Identity>, bool)> {
     let message = [metadata.value, claim.header, decoded.header_bytes()].concat();
-    let identity = bundle.msps().deserialize(&claim.identity).ok();
+    let identity = bundle.msps().deserialize(&claim.identity).ok()?;
     let message = SignedMessage { head: &message, tail: &[] };
-    let verified = identity.as_ref().is_some_and(|identity| {
-        identity.signature_job(message, signature.signature).is_some_and(|job| verify(&job))
-    });
-    Signer { identity, verified }
+    let job = identity.signature_job(message, signature.signature);
+    let good = job.is_some_and(|job| verify(&job));
+    Some((identity, good))
 }

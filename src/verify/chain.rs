@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::block_signature::check_block_signatures;
 use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
-use crate::channel::{Bundle, channel_id_of_envelope};
+use crate::channel::{Bundle, ConfigBlock};
 use crate::decode::{DecodedBlock, SignedKind, TxBody};
 use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, ChannelId, Digest};
@@ -23,7 +23,7 @@ pub struct ChainTip {
 #[derive(Debug)]
 pub struct Chain {
     channel: ChannelId,
-    /// `None` before the genesis block.
+    /// The last block and the configuration for the next one; `None` before the genesis block.
     running: Option<(ChainTip, Arc<Bundle>)>,
 }
 
@@ -108,14 +108,13 @@ impl Chain {
         let [transaction] = decoded.contents().transactions.as_slice() else {
             return Err(Rejection::NotGenesis.into());
         };
-        let config = crate::channel::config_of_envelope(transaction.envelope)
-            .ok_or(Rejection::NotGenesis)?;
-        let found = channel_id_of_envelope(transaction.envelope).unwrap_or_default();
-        if found != self.channel.as_str() {
-            let expected = self.channel.clone();
-            return Err(Rejection::OtherChannel { expected, found: found.to_owned() }.into());
+        let config = ConfigBlock::of_envelope(transaction.envelope).map_err(Rejection::Genesis)?;
+        if config.channel_id != self.channel {
+            let (expected, found) = (self.channel.clone(), config.channel_id);
+            return Err(Rejection::OtherChannel { expected, found }.into());
         }
-        let bundle = Bundle::from_genesis(&self.channel, config).map_err(Rejection::Genesis)?;
+        let bundle = Bundle::from_genesis(&self.channel, config.config_envelope)
+            .map_err(Rejection::Genesis)?;
         let bundle = Arc::new(bundle);
         let tip = ChainTip { number: expected, header_hash: decoded.header_hash() };
         self.running = Some((tip, Arc::clone(&bundle)));

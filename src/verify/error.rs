@@ -60,10 +60,10 @@ pub enum Rejection {
         /// The channel of this ledger.
         expected: ChannelId,
         /// The channel in the block.
-        found: String,
+        found: ChannelId,
     },
     /// The genesis block's configuration cannot found a channel.
-    #[error("the genesis block's configuration is not valid")]
+    #[error("block 0 is not a genesis block that founds a channel")]
     Genesis(#[source] ConfigError),
 }
 

@@ -8,7 +8,7 @@ use crate::channel::Bundle;
 use crate::crypto::{SignatureJob, SignedMessage, verify_batch};
 use crate::decode::{Creator, DecodedBlock, DecodedTx, SignedKind, TxBody};
 use crate::msp::Identity;
-use crate::policy::{Signer, accepted_signers};
+use crate::policy::accepted_signers;
 use crate::sys::process::CpuMeter;
 use crate::types::ValidationCode;
 
@@ -71,7 +71,7 @@ pub fn verify_transactions(
         jobs.iter().map(|job| job.is_some() && verdicts.next().unwrap_or(false));
     transactions
         .iter()
-        .zip(claims)
+        .zip(&claims)
         .map(|(transaction, claims)| verdict(transaction, claims, &mut results))
         .collect()
 }
@@ -135,27 +135,30 @@ fn jobs<'a>(
 
 fn verdict(
     transaction: &DecodedTx<'_>,
-    claims: Claims,
+    claims: &Claims,
     results: &mut impl Iterator<Item = bool>,
 ) -> TxVerdict {
     let (kind, creator) = match &transaction.body {
         TxBody::Refused(code) => return TxVerdict::Refused(*code),
-        TxBody::Signed { kind, .. } => (kind, claims.creator),
+        TxBody::Signed { kind, .. } => (kind, &claims.creator),
     };
     let bad_creator = TxVerdict::Refused(ValidationCode::BadCreatorSignature);
     if creator.is_none() {
         return bad_creator;
     }
     let signed = results.next().unwrap_or(false);
-    let signers: Vec<Signer> = claims
+    let endorsers: Vec<(&Option<Arc<Identity>>, bool)> = claims
         .endorsers
-        .into_iter()
-        .map(|identity| Signer { identity, verified: results.next().unwrap_or(false) })
+        .iter()
+        .map(|identity| (identity, results.next().unwrap_or(false)))
         .collect();
     match kind {
         _ if !signed => bad_creator,
         SignedKind::Refused(code) => TxVerdict::Refused(*code),
         SignedKind::Config(_) => TxVerdict::Config,
-        SignedKind::Endorser(_) => TxVerdict::Endorser { signers: accepted_signers(signers) },
+        SignedKind::Endorser(_) => {
+            let known = endorsers.iter().filter_map(|(known, good)| Some((known.as_ref()?, *good)));
+            TxVerdict::Endorser { signers: accepted_signers(known) }
+        }
     }
 }
