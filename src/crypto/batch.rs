@@ -57,12 +57,8 @@ fn verify_with<'a>(
     digest: impl FnOnce(&SignatureJob<'a>) -> Digest,
 ) -> bool {
     match job.key {
-        PublicKey::Ecdsa(key) => {
-            ecdsa::verify_identity(key, digest(job).as_ref(), job.signature)
-        }
-        PublicKey::Ed25519(key) => {
-            key.verify(&[job.message.head, job.message.tail], job.signature)
-        }
+        PublicKey::Ecdsa(key) => ecdsa::verify_identity(key, digest(job).as_ref(), job.signature),
+        PublicKey::Ed25519(key) => key.verify(&[job.message.head, job.message.tail], job.signature),
         PublicKey::Rsa(_) => false,
     }
 }

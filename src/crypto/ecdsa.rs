@@ -43,9 +43,10 @@ fn is_low_s(curve: Curve, s: &[u8]) -> bool {
 fn verify_numbers(key: &EcdsaKey, digest: &[u8], signature: EcdsaSignature<'_>) -> bool {
     let length = key.curve().scalar_length();
     let (mut r, mut s) = ([0; SCALAR_LENGTH_MAX], [0; SCALAR_LENGTH_MAX]);
-    let (Some(r), Some(s)) =
-        (fixed_length(signature.r, &mut r, length), fixed_length(signature.s, &mut s, length))
-    else {
+    let (Some(r), Some(s)) = (
+        fixed_length(signature.r, &mut r, length),
+        fixed_length(signature.s, &mut s, length),
+    ) else {
         return false; // more bytes than the order has
     };
     let mut fixed = [0; 2 * SCALAR_LENGTH_MAX];

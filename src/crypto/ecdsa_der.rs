@@ -111,6 +111,8 @@ fn long_length(bytes: &[u8], count: usize) -> Option<(usize, &[u8])> {
     if digits.first() == Some(&0) {
         return None;
     }
-    let length = digits.iter().fold(0_usize, |sum, &digit| sum << 8 | usize::from(digit));
+    let length = digits
+        .iter()
+        .fold(0_usize, |sum, &digit| sum << 8 | usize::from(digit));
     (length >= 0x80).then_some((length, rest))
 }

@@ -27,9 +27,13 @@ impl Ed25519Key {
     ///
     // Fabric: Go's x509 checks the length only; the point is decoded when a signature is verified.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes = <[u8; 32]>::try_from(bytes)
-            .map_err(|_| KeyError::Ed25519Length { length: bytes.len() })?;
-        Ok(Self { bytes, point: VerifyingKey::from_bytes(&bytes).ok() })
+        let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| KeyError::Ed25519Length {
+            length: bytes.len(),
+        })?;
+        Ok(Self {
+            bytes,
+            point: VerifyingKey::from_bytes(&bytes).ok(),
+        })
     }
 
     /// The 32 bytes.
@@ -43,7 +47,9 @@ impl Ed25519Key {
         let (Some(point), Ok(signature)) = (self.point, <&[u8; 64]>::try_from(signature)) else {
             return false;
         };
-        point.multipart_verify(message, &Signature::from_bytes(signature)).is_ok()
+        point
+            .multipart_verify(message, &Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -58,7 +64,9 @@ impl Eq for Ed25519Key {}
 impl fmt::Debug for Ed25519Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ed25519Key(")?;
-        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.bytes
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
     }
 }

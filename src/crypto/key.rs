@@ -120,7 +120,11 @@ impl EcdsaKey {
             Curve::P384 => aws_lc(&ECDSA_P384_SHA384_FIXED, bytes).ok_or(refused)?,
             Curve::P521 => aws_lc(&ECDSA_P521_SHA512_FIXED, bytes).ok_or(refused)?,
         };
-        Ok(Self(Arc::new(EcdsaKeyInner { curve, point: bytes.into(), engine })))
+        Ok(Self(Arc::new(EcdsaKeyInner {
+            curve,
+            point: bytes.into(),
+            engine,
+        })))
     }
 
     /// The curve.
@@ -144,7 +148,9 @@ fn aws_lc(
     algorithm: &'static aws_lc_rs::signature::EcdsaVerificationAlgorithm,
     bytes: &[u8],
 ) -> Option<EcdsaEngine> {
-    ParsedPublicKey::new(algorithm, bytes).ok().map(EcdsaEngine::AwsLc)
+    ParsedPublicKey::new(algorithm, bytes)
+        .ok()
+        .map(EcdsaEngine::AwsLc)
 }
 
 impl PartialEq for EcdsaKey {
@@ -158,7 +164,10 @@ impl Eq for EcdsaKey {}
 impl fmt::Debug for EcdsaKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EcdsaKey({}, ", self.0.curve)?;
-        self.0.point.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.0
+            .point
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
     }
 }

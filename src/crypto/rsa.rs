@@ -33,15 +33,19 @@ impl RsaKey {
     // Fabric: Go's x509 parsePublicKey. Small, even or strange keys are read; they never verify.
     pub fn from_pkcs1_der(der: &[u8]) -> Result<Self, KeyError> {
         // An ECDSA signature and an RSA key have the same form: two positive integers in a sequence.
-        let (modulus, exponent) =
-            parse_ecdsa_signature(der).map(|pair| (pair.r, pair.s)).ok_or(KeyError::Rsa)?;
+        let (modulus, exponent) = parse_ecdsa_signature(der)
+            .map(|pair| (pair.r, pair.s))
+            .ok_or(KeyError::Rsa)?;
         let exponent = exponent
             .iter()
             .try_fold(0_u64, |sum, &byte| {
                 (sum < 1 << 55).then_some(sum << 8 | u64::from(byte))
             })
             .ok_or(KeyError::Rsa)?;
-        Ok(Self(Arc::new(RsaKeyInner { modulus: modulus.into(), exponent })))
+        Ok(Self(Arc::new(RsaKeyInner {
+            modulus: modulus.into(),
+            exponent,
+        })))
     }
 
     /// The modulus, big-endian.
@@ -57,7 +61,11 @@ impl RsaKey {
     }
 
     fn modulus_bits(&self) -> usize {
-        let unused = self.0.modulus.first().map_or(0, |byte| byte.leading_zeros());
+        let unused = self
+            .0
+            .modulus
+            .first()
+            .map_or(0, |byte| byte.leading_zeros());
         8 * self.0.modulus.len() - usize::try_from(unused).unwrap_or_default()
     }
 
@@ -69,7 +77,11 @@ impl RsaKey {
         signature: &[u8],
     ) -> bool {
         let prefix = digest_info_prefix(hash);
-        let Some(padding) = self.modulus().len().checked_sub(prefix.len() + digest.len() + 3) else {
+        let Some(padding) = self
+            .modulus()
+            .len()
+            .checked_sub(prefix.len() + digest.len() + 3)
+        else {
             return false;
         };
         if padding < 8 {
@@ -80,7 +92,8 @@ impl RsaKey {
         expected.push(0);
         expected.extend_from_slice(prefix);
         expected.extend_from_slice(digest);
-        self.recover(signature).is_some_and(|encoded| encoded == expected)
+        self.recover(signature)
+            .is_some_and(|encoded| encoded == expected)
     }
 
     /// RSASSA-PSS (RFC 8017 section 8.1.2) with a salt as long as the hash.
@@ -124,7 +137,12 @@ impl RsaKey {
 
 impl fmt::Debug for RsaKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RsaKey({} bits, {})", self.modulus_bits(), self.exponent())
+        write!(
+            f,
+            "RsaKey({} bits, {})",
+            self.modulus_bits(),
+            self.exponent()
+        )
     }
 }
 
@@ -147,7 +165,10 @@ fn pss_consistent(
     }
     let mut block: Vec<u8> = masked.to_vec();
     for (counter, chunk) in (0_u32..).zip(block.chunks_mut(hash.length())) {
-        for (byte, mask) in chunk.iter_mut().zip(hash.hash(&[seed, &counter.to_be_bytes()])) {
+        for (byte, mask) in chunk
+            .iter_mut()
+            .zip(hash.hash(&[seed, &counter.to_be_bytes()]))
+        {
             *byte ^= mask;
         }
     }
@@ -209,12 +230,20 @@ impl Montgomery {
         let below_top = exponent.checked_ilog2()?;
         let result = (0..below_top).rev().fold(base.clone(), |result, bit| {
             let squared = self.multiply(&result, &result);
-            if exponent >> bit & 1 == 1 { self.multiply(&squared, &base) } else { squared }
+            if exponent >> bit & 1 == 1 {
+                self.multiply(&squared, &base)
+            } else {
+                squared
+            }
         });
         let mut one = vec![0; self.modulus.len()];
         *one.first_mut()? = 1;
         let plain = self.multiply(&result, &one);
-        let bytes: Vec<u8> = plain.iter().rev().flat_map(|limb| limb.to_be_bytes()).collect();
+        let bytes: Vec<u8> = plain
+            .iter()
+            .rev()
+            .flat_map(|limb| limb.to_be_bytes())
+            .collect();
         let zeros = bytes.len().checked_sub(self.modulus_length)?;
         bytes.get(zeros..).map(<[u8]>::to_vec)
     }
@@ -242,9 +271,10 @@ impl Montgomery {
         let mut above = 0;
         for &limb in other {
             let (top, overflow) = carrying(above, add_product(&mut sum, one, limb));
-            let factor = sum.first().map_or(0, |low| low.wrapping_mul(self.negative_inverse));
-            let (top, overflow_again) =
-                carrying(top, add_product(&mut sum, &self.modulus, factor));
+            let factor = sum
+                .first()
+                .map_or(0, |low| low.wrapping_mul(self.negative_inverse));
+            let (top, overflow_again) = carrying(top, add_product(&mut sum, &self.modulus, factor));
             // The lowest limb is zero now: drop it.
             sum.rotate_left(1);
             if let Some(last) = sum.last_mut() {
@@ -286,7 +316,10 @@ fn carrying(one: u64, other: u64) -> (u64, u64) {
     (sum, u64::from(overflow))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "splits a number into its two halves")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "splits a number into its two halves"
+)]
 fn split(wide: u128) -> (u64, u64) {
     ((wide >> 64) as u64, wide as u64)
 }
@@ -294,7 +327,11 @@ fn split(wide: u128) -> (u64, u64) {
 fn to_limbs(big_endian: &[u8], count: usize) -> Vec<u64> {
     let mut limbs: Vec<u64> = strip_zeros(big_endian)
         .rchunks(8)
-        .map(|chunk| chunk.iter().fold(0, |limb, &byte| limb << 8 | u64::from(byte)))
+        .map(|chunk| {
+            chunk
+                .iter()
+                .fold(0, |limb, &byte| limb << 8 | u64::from(byte))
+        })
         .collect();
     limbs.resize(count, 0);
     limbs

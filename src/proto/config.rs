@@ -64,8 +64,12 @@ impl<'a> Message<'a> for ConfigUpdate<'a> {
     fn take_field(&mut self, field: &Field<'a>, depth: u32) -> Result<bool, WireError> {
         match (field.number, field.value) {
             (1, Value::Bytes(bytes)) => self.channel_id = super::wire::utf8(bytes)?,
-            (2, Value::Bytes(bytes)) => self.read_set.get_or_insert_default().merge(bytes, depth)?,
-            (3, Value::Bytes(bytes)) => self.write_set.get_or_insert_default().merge(bytes, depth)?,
+            (2, Value::Bytes(bytes)) => {
+                self.read_set.get_or_insert_default().merge(bytes, depth)?
+            }
+            (3, Value::Bytes(bytes)) => {
+                self.write_set.get_or_insert_default().merge(bytes, depth)?
+            }
             (5, Value::Bytes(bytes)) => {
                 let (key, data) = map_entry::<RawBytes<'a>>(bytes, depth)?;
                 self.isolated_data.insert(key, data.0);

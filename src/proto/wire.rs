@@ -106,9 +106,17 @@ impl<'a> Fields<'a> {
         let start = self.rest;
         let value = take_value(&mut self.rest, number, wire_type)?;
         let raw = taken(start, self.rest);
-        #[expect(clippy::cast_possible_truncation, reason = "checked against 2^29-1 above")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "checked against 2^29-1 above"
+        )]
         let number = number as u32;
-        Ok(Some(Field { number, value, wire_type, raw }))
+        Ok(Some(Field {
+            number,
+            value,
+            wire_type,
+            raw,
+        }))
     }
 }
 
@@ -141,11 +149,7 @@ fn taken<'a>(start: &'a [u8], rest: &[u8]) -> &'a [u8] {
 }
 
 #[inline]
-fn take_value<'a>(
-    rest: &mut &'a [u8],
-    number: u64,
-    wire_type: u8,
-) -> Result<Value<'a>, WireError> {
+fn take_value<'a>(rest: &mut &'a [u8], number: u64, wire_type: u8) -> Result<Value<'a>, WireError> {
     match wire_type {
         0 => Ok(Value::Varint(take_varint(rest)?)),
         1 => Ok(Value::Fixed64(u64::from_le_bytes(*take_array(rest)?))),
@@ -311,33 +315,63 @@ macro_rules! field_type {
 }
 
 macro_rules! field_pattern {
-    (u64 $value:ident) => { $crate::proto::wire::Value::Varint($value) };
-    (u32 $value:ident) => { $crate::proto::wire::Value::Varint($value) };
-    (i64 $value:ident) => { $crate::proto::wire::Value::Varint($value) };
-    (i32 $value:ident) => { $crate::proto::wire::Value::Varint($value) };
-    (bool $value:ident) => { $crate::proto::wire::Value::Varint($value) };
-    ($kind:ident $value:ident) => { $crate::proto::wire::Value::Bytes($value) };
+    (u64 $value:ident) => {
+        $crate::proto::wire::Value::Varint($value)
+    };
+    (u32 $value:ident) => {
+        $crate::proto::wire::Value::Varint($value)
+    };
+    (i64 $value:ident) => {
+        $crate::proto::wire::Value::Varint($value)
+    };
+    (i32 $value:ident) => {
+        $crate::proto::wire::Value::Varint($value)
+    };
+    (bool $value:ident) => {
+        $crate::proto::wire::Value::Varint($value)
+    };
+    ($kind:ident $value:ident) => {
+        $crate::proto::wire::Value::Bytes($value)
+    };
 }
 
 macro_rules! field_take {
-    ($to:expr, $value:ident, $depth:ident, bytes) => { $to = $value };
-    ($to:expr, $value:ident, $depth:ident, string) => { $to = $crate::proto::wire::utf8($value)? };
-    ($to:expr, $value:ident, $depth:ident, u64) => { $to = $value };
-    ($to:expr, $value:ident, $depth:ident, u32) => { $to = $crate::proto::wire::low_u32($value) };
-    ($to:expr, $value:ident, $depth:ident, i64) => { $to = $value.cast_signed() };
+    ($to:expr, $value:ident, $depth:ident, bytes) => {
+        $to = $value
+    };
+    ($to:expr, $value:ident, $depth:ident, string) => {
+        $to = $crate::proto::wire::utf8($value)?
+    };
+    ($to:expr, $value:ident, $depth:ident, u64) => {
+        $to = $value
+    };
+    ($to:expr, $value:ident, $depth:ident, u32) => {
+        $to = $crate::proto::wire::low_u32($value)
+    };
+    ($to:expr, $value:ident, $depth:ident, i64) => {
+        $to = $value.cast_signed()
+    };
     ($to:expr, $value:ident, $depth:ident, i32) => {
         $to = $crate::proto::wire::low_u32($value).cast_signed()
     };
-    ($to:expr, $value:ident, $depth:ident, bool) => { $to = $value != 0 };
+    ($to:expr, $value:ident, $depth:ident, bool) => {
+        $to = $value != 0
+    };
     ($to:expr, $value:ident, $depth:ident, message($inner:ty)) => {
-        $crate::proto::wire::Message::merge($to.get_or_insert_with(<$inner>::default), $value, $depth)?
+        $crate::proto::wire::Message::merge(
+            $to.get_or_insert_with(<$inner>::default),
+            $value,
+            $depth,
+        )?
     };
     ($to:expr, $value:ident, $depth:ident, repeated($inner:ty)) => {{
         let mut element = <$inner>::default();
         $crate::proto::wire::Message::merge(&mut element, $value, $depth)?;
         $to.push(element);
     }};
-    ($to:expr, $value:ident, $depth:ident, repeated_bytes) => { $to.push($value) };
+    ($to:expr, $value:ident, $depth:ident, repeated_bytes) => {
+        $to.push($value)
+    };
     ($to:expr, $value:ident, $depth:ident, repeated_string) => {
         $to.push($crate::proto::wire::utf8($value)?)
     };
@@ -351,7 +385,10 @@ pub(crate) use {field_pattern, field_take, field_type, wire_message};
 
 /// The low half of a varint: how Go reads 32-bit fields.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "Go truncates 32-bit varint fields")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "Go truncates 32-bit varint fields"
+)]
 pub fn low_u32(value: u64) -> u32 {
     value as u32
 }
