@@ -87,7 +87,9 @@ impl<V: Clone> Cache<V> {
     /// on: where another thread was faster, the value that it added.
     pub(super) fn insert(&self, key: &[u8], value: V, bytes: usize) -> V {
         let hash = self.hasher.hash_one(key);
-        let Some(shard) = self.shard(hash) else { return value };
+        let Some(shard) = self.shard(hash) else {
+            return value;
+        };
         if bytes > self.bytes_max {
             return value;
         }
@@ -99,15 +101,21 @@ impl<V: Clone> Cache<V> {
         let mut table = Table::clone(&current);
         drop(current);
         queues.bytes += bytes;
-        let slot = Slot { hash, key: key.into(), value, bytes, uses: AtomicU8::new(0) };
+        let slot = Slot {
+            hash,
+            key: key.into(),
+            value,
+            bytes,
+            uses: AtomicU8::new(0),
+        };
         let slot = Arc::new(slot);
         queues.small.push_back(Arc::clone(&slot));
         table.insert_unique(hash, Arc::clone(&slot), |slot| slot.hash);
         while table.len() > self.entries_max || queues.bytes > self.bytes_max {
-            let Some(evicted) = queues.evict(self.entries_max / SMALL_QUEUE_PART) else { break };
-            if let Ok(entry) =
-                table.find_entry(evicted.hash, |slot| Arc::ptr_eq(slot, &evicted))
-            {
+            let Some(evicted) = queues.evict(self.entries_max / SMALL_QUEUE_PART) else {
+                break;
+            };
+            if let Ok(entry) = table.find_entry(evicted.hash, |slot| Arc::ptr_eq(slot, &evicted)) {
                 entry.remove();
             }
         }
@@ -123,7 +131,10 @@ impl<V: Clone> Cache<V> {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.table.load().len()).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.table.load().len())
+            .sum()
     }
 }
 

@@ -30,7 +30,11 @@ impl IdentityId {
             *to = *from;
             digest_length += 1;
         }
-        Self { digest, digest_length, msp_id }
+        Self {
+            digest,
+            digest_length,
+            msp_id,
+        }
     }
 
     /// The MSP's id.
@@ -42,7 +46,9 @@ impl IdentityId {
     /// The digest of the certificate.
     #[must_use]
     pub fn digest(&self) -> &[u8] {
-        self.digest.get(..usize::from(self.digest_length)).unwrap_or(&self.digest)
+        self.digest
+            .get(..usize::from(self.digest_length))
+            .unwrap_or(&self.digest)
     }
 }
 
@@ -62,7 +68,9 @@ impl fmt::Debug for IdentityId {
 impl fmt::Display for IdentityId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.msp_id)?;
-        self.digest().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.digest()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -79,7 +87,12 @@ pub struct Identity {
 impl Identity {
     pub(super) fn new(msp: Arc<Msp>, imported: Imported) -> Self {
         let is_listed_admin = msp.admins.contains(imported.certificate.raw());
-        Self { msp, imported, is_listed_admin, standing: OnceLock::new() }
+        Self {
+            msp,
+            imported,
+            is_listed_admin,
+            standing: OnceLock::new(),
+        }
     }
 
     /// The id of the identity's MSP.
@@ -136,7 +149,9 @@ impl Identity {
             Kind::Combined(_) | Kind::BrokenCombined(_) if self.msp.version < MspVersion::V1_3 => {
                 Err(Unsatisfied::ClassUnsupported { class: 4 })
             }
-            Kind::Combined(parts) => parts.iter().try_for_each(|part| self.satisfies_simple(part)),
+            Kind::Combined(parts) => parts
+                .iter()
+                .try_for_each(|part| self.satisfies_simple(part)),
             Kind::Role { .. }
             | Kind::OrganizationUnit { .. }
             | Kind::Identity { .. }
@@ -167,23 +182,33 @@ impl Identity {
         if signature.is_empty() {
             return None;
         }
-        Some(SignatureJob { key: self.key(), hash, message, signature })
+        Some(SignatureJob {
+            key: self.key(),
+            hash,
+            message,
+            signature,
+        })
     }
 
     fn standing(&self) -> Result<&Standing, &InvalidIdentity> {
-        self.standing.get_or_init(|| self.msp.standing(&self.imported)).as_ref()
+        self.standing
+            .get_or_init(|| self.msp.standing(&self.imported))
+            .as_ref()
     }
 
     fn valid(&self) -> Result<&Standing, Unsatisfied> {
-        self.standing().map_err(|invalid| Unsatisfied::Invalid(invalid.clone()))
+        self.standing()
+            .map_err(|invalid| Unsatisfied::Invalid(invalid.clone()))
     }
 
     fn satisfies_simple(&self, principal: &Principal) -> Result<(), Unsatisfied> {
         match &principal.0 {
             Kind::Role { msp_id, role } => self.satisfies_role(msp_id, *role),
-            Kind::OrganizationUnit { msp_id, unit, certifiers_id } => {
-                self.satisfies_ou(msp_id, unit, certifiers_id)
-            }
+            Kind::OrganizationUnit {
+                msp_id,
+                unit,
+                certifiers_id,
+            } => self.satisfies_ou(msp_id, unit, certifiers_id),
             Kind::Identity { msp_id, serialized } => self.satisfies_identity(msp_id, serialized),
             Kind::Anonymity(_) if self.msp.version < MspVersion::V1_3 => {
                 Err(Unsatisfied::ClassUnsupported { class: 3 })
@@ -240,7 +265,11 @@ impl Identity {
             return Err(Unsatisfied::OtherMsp);
         }
         let standing = self.valid()?;
-        let has_unit = self.certificate().organizational_units().iter().any(|own| own == unit);
+        let has_unit = self
+            .certificate()
+            .organizational_units()
+            .iter()
+            .any(|own| own == unit);
         if has_unit && *standing.certifiers_id == *certifiers_id {
             Ok(())
         } else {
@@ -252,8 +281,10 @@ impl Identity {
         if *msp_id != *self.msp.id {
             return Err(Unsatisfied::OtherMsp);
         }
-        let named =
-            self.msp.named_identity(serialized).map_err(Unsatisfied::PrincipalIdentity)?;
+        let named = self
+            .msp
+            .named_identity(serialized)
+            .map_err(Unsatisfied::PrincipalIdentity)?;
         if named.id != *self.id() {
             return Err(Unsatisfied::OtherIdentity);
         }

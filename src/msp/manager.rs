@@ -39,7 +39,10 @@ impl MspManager {
         let bytes = limits::IDENTITY_CACHE_BYTES;
         let (entries_refused, bytes_refused) = (entries / REFUSED_PART, bytes / REFUSED_PART);
         Self {
-            msps: msps.into_iter().map(|msp| (Arc::clone(&msp.id), msp)).collect(),
+            msps: msps
+                .into_iter()
+                .map(|msp| (Arc::clone(&msp.id), msp))
+                .collect(),
             identities: Cache::new(entries - entries_refused, bytes - bytes_refused),
             refused: Cache::new(entries_refused, bytes_refused),
         }
@@ -84,12 +87,13 @@ impl MspManager {
     }
 
     fn read(&self, serialized: &[u8]) -> Result<Arc<Identity>, IdentityError> {
-        let decoded =
-            SerializedIdentity::decode(serialized).map_err(IdentityError::Undecodable)?;
+        let decoded = SerializedIdentity::decode(serialized).map_err(IdentityError::Undecodable)?;
         let msp = self
             .msps
             .get(decoded.mspid)
-            .ok_or_else(|| IdentityError::UnknownMsp { msp_id: decoded.mspid.into() })?;
+            .ok_or_else(|| IdentityError::UnknownMsp {
+                msp_id: decoded.mspid.into(),
+            })?;
         let imported = msp.import(decoded.id_bytes)?;
         Ok(Arc::new(Identity::new(Arc::clone(msp), imported)))
     }

@@ -28,7 +28,8 @@ mod tests;
 mod validation;
 
 pub use error::{
-    ChainError, IdentityError, InvalidIdentity, NodeOuRole, SetupError, SetupFault, Unsatisfied,
+    CertificatePlace, ChainError, IdentityError, InvalidIdentity, NodeOuRole, SetupError,
+    SetupFault, Unsatisfied,
 };
 pub use identity::{Identity, IdentityId};
 pub use manager::MspManager;

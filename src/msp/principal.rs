@@ -22,9 +22,19 @@ pub struct Principal(pub(super) Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    Role { msp_id: Box<str>, role: Role },
-    OrganizationUnit { msp_id: Box<str>, unit: Box<str>, certifiers_id: Box<[u8]> },
-    Identity { msp_id: Box<str>, serialized: Box<[u8]> },
+    Role {
+        msp_id: Box<str>,
+        role: Role,
+    },
+    OrganizationUnit {
+        msp_id: Box<str>,
+        unit: Box<str>,
+        certifiers_id: Box<[u8]>,
+    },
+    Identity {
+        msp_id: Box<str>,
+        serialized: Box<[u8]>,
+    },
     Anonymity(Anonymity),
     /// The parts without repetitions; none of them is combined or broken, and there is at least one.
     Combined(Box<[Principal]>),
@@ -152,7 +162,11 @@ impl Principal {
     /// The role, where the principal is one.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
-        if let Kind::Role { role, .. } = self.0 { Some(role) } else { None }
+        if let Kind::Role { role, .. } = self.0 {
+            Some(role)
+        } else {
+            None
+        }
     }
 }
 
@@ -163,7 +177,9 @@ impl fmt::Display for Principal {
             Kind::Role { msp_id, role } => write!(f, "{msp_id}.{role}"),
             Kind::OrganizationUnit { msp_id, unit, .. } => write!(f, "{msp_id}, OU '{unit}'"),
             Kind::Identity { msp_id, .. } => write!(f, "one certain identity of {msp_id}"),
-            Kind::Anonymity(Anonymity::Nominal) => f.write_str("any identity that is not anonymous"),
+            Kind::Anonymity(Anonymity::Nominal) => {
+                f.write_str("any identity that is not anonymous")
+            }
             Kind::Anonymity(Anonymity::Anonymous) => f.write_str("an anonymous identity"),
             Kind::Anonymity(Anonymity::Unknown(kind)) => write!(f, "anonymity {kind}"),
             Kind::Combined(parts) => {
@@ -184,7 +200,10 @@ fn simple(principal: &MspPrincipal<'_>) -> Result<Kind, BrokenPrincipal> {
     match class {
         ROLE => {
             let role = MspRole::decode(bytes).map_err(undecodable)?;
-            Ok(Kind::Role { msp_id: role.msp_identifier.into(), role: Role::new(role.role) })
+            Ok(Kind::Role {
+                msp_id: role.msp_identifier.into(),
+                role: Role::new(role.role),
+            })
         }
         ORGANIZATION_UNIT => {
             let unit = OrganizationUnit::decode(bytes).map_err(undecodable)?;
@@ -196,7 +215,10 @@ fn simple(principal: &MspPrincipal<'_>) -> Result<Kind, BrokenPrincipal> {
         }
         IDENTITY => {
             let identity = SerializedIdentity::decode(bytes).map_err(undecodable)?;
-            Ok(Kind::Identity { msp_id: identity.mspid.into(), serialized: bytes.into() })
+            Ok(Kind::Identity {
+                msp_id: identity.mspid.into(),
+                serialized: bytes.into(),
+            })
         }
         ANONYMITY => {
             let anonymity = MspIdentityAnonymity::decode(bytes).map_err(undecodable)?;
@@ -231,8 +253,11 @@ fn combined(bytes: &[u8]) -> Result<Kind, BrokenPrincipal> {
 }
 
 fn members(bytes: &[u8]) -> Result<std::vec::IntoIter<MspPrincipal<'_>>, BrokenPrincipal> {
-    let combined = CombinedPrincipal::decode(bytes)
-        .map_err(|source| BrokenPrincipal::Undecodable { class: COMBINED, source })?;
+    let combined =
+        CombinedPrincipal::decode(bytes).map_err(|source| BrokenPrincipal::Undecodable {
+            class: COMBINED,
+            source,
+        })?;
     if combined.principals.is_empty() {
         return Err(BrokenPrincipal::EmptyCombined);
     }

@@ -129,11 +129,19 @@ impl Msp {
     /// ECDSA-signed certificate must have a chain, since its signature is brought into low-S form.
     pub(super) fn import(&self, pem: &[u8]) -> Result<Imported, IdentityError> {
         let certificate = certificate_from_pem(pem)?;
-        let key = certificate.key().cloned().ok_or(IdentityError::UnknownKey)?;
+        let key = certificate
+            .key()
+            .cloned()
+            .ok_or(IdentityError::UnknownKey)?;
         let (certificate, chain) = self.sanitize(certificate).map_err(IdentityError::Chain)?;
         let digest = self.id_hash.hash(&[certificate.raw()]);
         let id = IdentityId::new(Arc::clone(&self.id), &digest);
-        Ok(Imported { id, certificate, key, chain })
+        Ok(Imported {
+            id,
+            certificate,
+            key,
+            chain,
+        })
     }
 
     /// The identity that a principal names, by its serialized bytes.
@@ -147,12 +155,12 @@ impl Msp {
         if serialized.len() > limits::IDENTITY_BYTES_CACHED_MAX {
             return named;
         }
-        self.named_identities.insert(serialized, named, serialized.len())
+        self.named_identities
+            .insert(serialized, named, serialized.len())
     }
 
     fn read_named_identity(&self, serialized: &[u8]) -> Result<NamedIdentity, IdentityError> {
-        let decoded =
-            SerializedIdentity::decode(serialized).map_err(IdentityError::Undecodable)?;
+        let decoded = SerializedIdentity::decode(serialized).map_err(IdentityError::Undecodable)?;
         if decoded.mspid != &*self.id {
             return Err(IdentityError::OtherMsp {
                 expected: Arc::clone(&self.id),
@@ -161,7 +169,10 @@ impl Msp {
         }
         let imported = self.import(decoded.id_bytes)?;
         let validity = self.standing(&imported).map(drop);
-        Ok(NamedIdentity { id: imported.id, validity })
+        Ok(NamedIdentity {
+            id: imported.id,
+            validity,
+        })
     }
 
     /// Replaces a high-S signature on an ECDSA-signed certificate by its low-S form, so that a
@@ -176,7 +187,9 @@ impl Msp {
             return Ok((certificate, None));
         }
         if certificate.is_ca() && certificate.is_signed_by(&certificate) {
-            let own = certificate.with_low_s(&certificate).map_err(ChainError::Signature)?;
+            let own = certificate
+                .with_low_s(&certificate)
+                .map_err(ChainError::Signature)?;
             // A root is its own trust anchor here; whether it is one of the MSP's is not asked.
             let mut roots = CertPool::new();
             roots.add(own.clone());
@@ -185,7 +198,9 @@ impl Msp {
         }
         let chain = self.unique_chain(&certificate)?;
         let issuer = chain.get(1).ok_or(ChainError::OnlyRoot)?;
-        let sanitized = certificate.with_low_s(issuer).map_err(ChainError::Signature)?;
+        let sanitized = certificate
+            .with_low_s(issuer)
+            .map_err(ChainError::Signature)?;
         let unchanged = sanitized.raw() == certificate.raw();
         Ok((sanitized, unchanged.then_some(chain)))
     }

@@ -26,10 +26,16 @@ impl Msp {
     /// # Errors
     /// The definition is not one that Fabric accepts, or it is one of an Idemix MSP.
     pub fn new(version: MspVersion, config: &[u8]) -> Result<Arc<Self>, SetupError> {
-        let config = decode(config).map_err(|fault| SetupError { msp_id: String::new(), fault })?;
+        let config = decode(config).map_err(|fault| SetupError {
+            msp_id: String::new(),
+            fault,
+        })?;
         Self::set_up(version, &config)
             .map(Arc::new)
-            .map_err(|fault| SetupError { msp_id: config.name.to_owned(), fault })
+            .map_err(|fault| SetupError {
+                msp_id: config.name.to_owned(),
+                fault,
+            })
     }
 
     fn set_up(version: MspVersion, config: &FabricMspConfig<'_>) -> Result<Self, SetupFault> {
@@ -51,13 +57,19 @@ impl Msp {
         }
         if version >= MspVersion::V1_4_3 {
             admins = msp.import_admins(config)?;
-            let admin_ou = msp.node_ous.as_ref().and_then(|node_ous| node_ous.admin.as_ref());
+            let admin_ou = msp
+                .node_ous
+                .as_ref()
+                .and_then(|node_ous| node_ous.admin.as_ref());
             if admins.is_empty() && admin_ou.is_none() {
                 return Err(SetupFault::NoAdmins);
             }
         }
         msp.check_admins(&admins)?;
-        msp.admins = admins.iter().map(|admin| admin.certificate.raw().into()).collect();
+        msp.admins = admins
+            .iter()
+            .map(|admin| admin.certificate.raw().into())
+            .collect();
         Ok(msp)
     }
 
@@ -74,7 +86,11 @@ impl Msp {
             "SHA384" => HashFunction::Sha384,
             "SHA3_256" => HashFunction::Sha3_256,
             "SHA3_384" => HashFunction::Sha3_384,
-            found => return Err(SetupFault::UnknownHash { found: found.to_owned() }),
+            found => {
+                return Err(SetupFault::UnknownHash {
+                    found: found.to_owned(),
+                });
+            }
         };
         Ok(Self {
             id: config.name.into(),
@@ -106,7 +122,8 @@ impl Msp {
             return Err(SetupFault::NoRoots);
         }
         for (index, pem) in config.root_certs.iter().enumerate() {
-            self.root_pool.add(read_certificate(pem, CertificatePlace::Root(index))?);
+            self.root_pool
+                .add(read_certificate(pem, CertificatePlace::Root(index))?);
         }
         for (index, pem) in config.intermediate_certs.iter().enumerate() {
             let place = CertificatePlace::Intermediate(index);
@@ -128,7 +145,9 @@ impl Msp {
     /// Fabric: `setupAdminsPreV142`.
     fn import_admins(&self, config: &FabricMspConfig<'_>) -> Result<Vec<Imported>, SetupFault> {
         let admins = config.admins.iter().enumerate();
-        admins.map(|(index, pem)| self.import_at(pem, CertificatePlace::Admin(index))).collect()
+        admins
+            .map(|(index, pem)| self.import_at(pem, CertificatePlace::Admin(index)))
+            .collect()
     }
 
     /// Fabric: `setupCRLs`.
@@ -143,7 +162,9 @@ impl Msp {
     /// Fabric: `finalizeSetupCAs`.
     fn check_cas(&mut self) -> Result<(), SetupFault> {
         for (index, root) in self.roots.iter().enumerate() {
-            self.check_ca(root, CertificatePlace::Root(index), |ca| self.unique_chain(ca))?;
+            self.check_ca(root, CertificatePlace::Root(index), |ca| {
+                self.unique_chain(ca)
+            })?;
         }
         let mut internal_nodes = HashSet::new();
         for (index, ca) in self.intermediates.iter().enumerate() {
@@ -178,9 +199,16 @@ impl Msp {
                     .map_err(ChainError::Verification)
             })?;
         }
-        self.tls_roots = config.tls_root_certs.iter().map(|&pem| pem.into()).collect();
-        self.tls_intermediates =
-            config.tls_intermediate_certs.iter().map(|&pem| pem.into()).collect();
+        self.tls_roots = config
+            .tls_root_certs
+            .iter()
+            .map(|&pem| pem.into())
+            .collect();
+        self.tls_intermediates = config
+            .tls_intermediate_certs
+            .iter()
+            .map(|&pem| pem.into())
+            .collect();
         Ok(())
     }
 
@@ -200,7 +228,9 @@ impl Msp {
             return Err(SetupFault::CaWithoutSki { place });
         }
         let invalid = |source| SetupFault::CaInvalid { place, source };
-        let chain = unique_chain(ca).map_err(InvalidIdentity::Chain).map_err(invalid)?;
+        let chain = unique_chain(ca)
+            .map_err(InvalidIdentity::Chain)
+            .map_err(invalid)?;
         if chain.len() > 1 {
             self.check_revocation(ca, &chain).map_err(invalid)?;
         }
@@ -212,8 +242,10 @@ impl Msp {
         for (index, ou) in config.organizational_unit_identifiers.iter().enumerate() {
             let place = CertificatePlace::OuIdentifier(index);
             let certifiers_id = self.certifiers_id_of(ou.certificate, place)?;
-            let ids =
-                self.ou_identifiers.entry(ou.organizational_unit_identifier.into()).or_default();
+            let ids = self
+                .ou_identifiers
+                .entry(ou.organizational_unit_identifier.into())
+                .or_default();
             if !ids.contains(&certifiers_id) {
                 ids.push(certifiers_id);
             }
@@ -237,7 +269,11 @@ impl Msp {
         if self.roots.iter().any(|root| root.raw() == ca.raw()) {
             return Ok(self.certifiers_id(&[ca]));
         }
-        if !self.intermediates.iter().any(|known| known.raw() == ca.raw()) {
+        if !self
+            .intermediates
+            .iter()
+            .any(|known| known.raw() == ca.raw())
+        {
             return Err(SetupFault::UnknownCertifier { place });
         }
         let bad_chain = |source| SetupFault::CertifierChain { place, source };
@@ -285,7 +321,10 @@ impl Msp {
             [] => None,
             pem => Some(self.certifiers_id_of(pem, CertificatePlace::NodeOu(role))?),
         };
-        Ok(Some(NodeOu { unit: ou.organizational_unit_identifier.into(), certifiers_id }))
+        Ok(Some(NodeOu {
+            unit: ou.organizational_unit_identifier.into(),
+            certifiers_id,
+        }))
     }
 
     /// Fabric: `postSetupV1`, `postSetupV11`, `postSetupV142`.
@@ -315,7 +354,8 @@ impl Msp {
     }
 
     fn import_at(&self, pem: &[u8], place: CertificatePlace) -> Result<Imported, SetupFault> {
-        self.import(pem).map_err(|source| SetupFault::Certificate { place, source })
+        self.import(pem)
+            .map_err(|source| SetupFault::Certificate { place, source })
     }
 }
 

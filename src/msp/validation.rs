@@ -26,7 +26,9 @@ impl Msp {
             PublicKey::Ecdsa(_) => {}
             PublicKey::Ed25519(_) if self.version >= MspVersion::V3_0 => {}
             key @ (PublicKey::Ed25519(_) | PublicKey::Rsa(_)) => {
-                return Err(InvalidIdentity::KeyAlgorithm { algorithm: key.algorithm_name() });
+                return Err(InvalidIdentity::KeyAlgorithm {
+                    algorithm: key.algorithm_name(),
+                });
             }
         }
         let chain = self.identity_chain(imported)?;
@@ -53,7 +55,8 @@ impl Msp {
                 Cow::Owned(chain.map_err(InvalidIdentity::Chain)?)
             }
         };
-        self.check_chain(&chain, 1).map_err(InvalidIdentity::Chain)?;
+        self.check_chain(&chain, 1)
+            .map_err(InvalidIdentity::Chain)?;
         Ok(chain)
     }
 
@@ -70,8 +73,9 @@ impl Msp {
         let issuer = chain.get(1).ok_or(without_ski.clone())?;
         let issuer_ski = issuer.subject_key_id().ok_or(without_ski)?;
         for (index, crl) in self.crls.iter().enumerate() {
-            let issuer_id =
-                crl.authority_key_id().ok_or(InvalidIdentity::CrlWithoutAki { index })?;
+            let issuer_id = crl
+                .authority_key_id()
+                .ok_or(InvalidIdentity::CrlWithoutAki { index })?;
             // A list with a bad signature counts for nothing.
             if issuer_id == issuer_ski
                 && crl.revokes(certificate.serial())
@@ -89,12 +93,22 @@ impl Msp {
         certifiers_id: &[u8],
     ) -> Result<(), InvalidIdentity> {
         self.check_recognized_ous(certificate, certifiers_id)?;
-        let Some(node_ous) = &self.node_ous else { return Ok(()) };
+        let Some(node_ous) = &self.node_ous else {
+            return Ok(());
+        };
         let mut roles = 0;
         for unit in certificate.organizational_units() {
-            let Some(role) = self.role_of_ou(node_ous, unit) else { continue };
-            if role.certifiers_id.as_deref().is_some_and(|id| *id != *certifiers_id) {
-                return Err(InvalidIdentity::RoleCertifier { unit: role.unit.clone() });
+            let Some(role) = self.role_of_ou(node_ous, unit) else {
+                continue;
+            };
+            if role
+                .certifiers_id
+                .as_deref()
+                .is_some_and(|id| *id != *certifiers_id)
+            {
+                return Err(InvalidIdentity::RoleCertifier {
+                    unit: role.unit.clone(),
+                });
             }
             roles += 1;
             // Fabric: an OU after the second one with a role is not looked at any more.
@@ -102,7 +116,11 @@ impl Msp {
                 return Err(InvalidIdentity::SeveralRoles);
             }
         }
-        if roles == 0 { Err(InvalidIdentity::NoRole) } else { Ok(()) }
+        if roles == 0 {
+            Err(InvalidIdentity::NoRole)
+        } else {
+            Ok(())
+        }
     }
 
     /// Fabric: `validateIdentityOUsV1`.
@@ -118,7 +136,11 @@ impl Msp {
             let certifiers = self.ou_identifiers.get(unit.as_str());
             certifiers.is_some_and(|ids| ids.iter().any(|id| **id == *certifiers_id))
         });
-        if recognized { Ok(()) } else { Err(InvalidIdentity::NoRecognizedOu) }
+        if recognized {
+            Ok(())
+        } else {
+            Err(InvalidIdentity::NoRecognizedOu)
+        }
     }
 
     /// The role that an OU gives. Where several roles have the same OU, the versions differ in whose
@@ -127,7 +149,12 @@ impl Msp {
     /// Fabric: `validateIdentityOUsV11` (a switch: the first one), `validateIdentityOUsV142` (a map:
     /// the last one).
     fn role_of_ou<'a>(&self, node_ous: &'a NodeOus, unit: &str) -> Option<&'a NodeOu> {
-        let NodeOus { client, peer, admin, orderer } = node_ous;
+        let NodeOus {
+            client,
+            peer,
+            admin,
+            orderer,
+        } = node_ous;
         let mut roles = [client, peer, admin, orderer].into_iter().flatten();
         if self.version >= MspVersion::V1_4_3 {
             roles.rfind(|role| *role.unit == *unit)
@@ -143,6 +170,11 @@ impl NodeOuRole {
     /// Fabric: `msp/mspimpl.go:hasOURoleInternal`.
     pub(super) fn is_in(self, node_ous: &NodeOus, certificate: &Certificate) -> Option<bool> {
         let role = node_ous.of(self)?;
-        Some(certificate.organizational_units().iter().any(|unit| unit.as_str() == &*role.unit))
+        Some(
+            certificate
+                .organizational_units()
+                .iter()
+                .any(|unit| unit.as_str() == &*role.unit),
+        )
     }
 }

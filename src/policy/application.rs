@@ -45,9 +45,9 @@ impl CompiledApplicationPolicy {
     pub fn evaluate(&self, tree: &PolicyTree, signers: &[Arc<Identity>]) -> bool {
         match self {
             Self::Signature(policy) => policy.evaluate(signers),
-            Self::ChannelReference(id) => {
-                tree.policy(id).is_some_and(|policy| policy.evaluate(signers))
-            }
+            Self::ChannelReference(id) => tree
+                .policy(id)
+                .is_some_and(|policy| policy.evaluate(signers)),
             Self::Unusable(_) => false,
         }
     }

@@ -59,8 +59,9 @@ impl ImplicitMetaPolicy {
         rule: i32,
         children: impl Iterator<Item = (Box<str>, Arc<Policy>)>,
     ) -> Self {
-        let sub_policies: Vec<SubPolicy> =
-            children.map(|(group, policy)| SubPolicy { group, policy }).collect();
+        let sub_policies: Vec<SubPolicy> = children
+            .map(|(group, policy)| SubPolicy { group, policy })
+            .collect();
         let rule = match rule {
             0 => ImplicitMetaRule::Any,
             1 => ImplicitMetaRule::All,
@@ -74,7 +75,12 @@ impl ImplicitMetaPolicy {
             ImplicitMetaRule::Majority => sub_policies.len() / 2 + 1,
             ImplicitMetaRule::Unknown(_) => 0,
         };
-        Self { sub_policy: sub_policy.into(), rule, threshold, sub_policies }
+        Self {
+            sub_policy: sub_policy.into(),
+            rule,
+            threshold,
+            sub_policies,
+        }
     }
 
     /// The name that the children's policies are looked up by.
@@ -123,7 +129,9 @@ impl ImplicitMetaPolicy {
                 }
             }
             if let Some(satisfied) = decided {
-                let Some(gate) = outer.pop() else { return satisfied };
+                let Some(gate) = outer.pop() else {
+                    return satisfied;
+                };
                 current = gate;
                 current.satisfied += usize::from(satisfied);
             }
@@ -140,7 +148,11 @@ struct Count<'a> {
 
 impl<'a> Count<'a> {
     fn new(policy: &'a ImplicitMetaPolicy) -> Self {
-        Self { policy, children: policy.sub_policies.iter(), satisfied: 0 }
+        Self {
+            policy,
+            children: policy.sub_policies.iter(),
+            satisfied: 0,
+        }
     }
 
     /// The verdict, as soon as no further child can change it.

@@ -25,7 +25,7 @@ pub struct SignaturePolicy {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Node {
+pub(super) enum Node {
     /// Index into the principals.
     SignedBy(usize),
     /// `end` is the index after the gate's last rule.
@@ -76,17 +76,21 @@ impl SignaturePolicy {
     pub fn compile(envelope: &SignaturePolicyEnvelope<'_>) -> Result<Self, CompileError> {
         let rule = envelope.rule.as_ref().ok_or(CompileError::NoRule)?;
         let nodes = flatten(rule, envelope.identities.len())?;
-        Ok(Self { nodes, principals: envelope.identities.iter().map(Principal::new).collect() })
+        Ok(Self {
+            nodes,
+            principals: envelope.identities.iter().map(Principal::new).collect(),
+        })
     }
 
     /// Whether `signers`, in their order, satisfy the policy.
     #[must_use]
     pub fn evaluate(&self, signers: &[Arc<Identity>]) -> bool {
-        let satisfies = |signer: usize, principal: usize| {
-            match (signers.get(signer), self.principals.get(principal)) {
-                (Some(signer), Some(principal)) => signer.satisfies(principal).is_ok(),
-                _ => false,
-            }
+        let satisfies = |signer: usize, principal: usize| match (
+            signers.get(signer),
+            self.principals.get(principal),
+        ) {
+            (Some(signer), Some(principal)) => signer.satisfies(principal).is_ok(),
+            _ => false,
         };
         evaluate(&self.nodes, self.principals.len(), signers.len(), satisfies)
     }
@@ -106,9 +110,14 @@ impl SignaturePolicy {
     fn rule_at(&self, index: usize) -> Option<Rule<'_>> {
         match *self.nodes.get(index)? {
             Node::SignedBy(principal) => self.principals.get(principal).map(Rule::SignedBy),
-            Node::Gate { n, end } => {
-                Some(Rule::NOutOf { n, rules: Rules { policy: self, next: index + 1, end } })
-            }
+            Node::Gate { n, end } => Some(Rule::NOutOf {
+                n,
+                rules: Rules {
+                    policy: self,
+                    next: index + 1,
+                    end,
+                },
+            }),
         }
     }
 
@@ -121,7 +130,7 @@ impl SignaturePolicy {
 }
 
 /// Lays the tree out flat and checks all of it.
-fn flatten(root: &WireRule, identities: usize) -> Result<Vec<Node>, CompileError> {
+pub(super) fn flatten(root: &WireRule, identities: usize) -> Result<Vec<Node>, CompileError> {
     let mut nodes = Vec::new();
     let mut open: Vec<(usize, std::slice::Iter<'_, WireRule>)> = Vec::new();
     let mut next = Some(root);
@@ -139,7 +148,9 @@ fn flatten(root: &WireRule, identities: usize) -> Result<Vec<Node>, CompileError
                 }
             }
         }
-        let Some((gate, rules)) = open.last_mut() else { return Ok(nodes) };
+        let Some((gate, rules)) = open.last_mut() else {
+            return Ok(nodes);
+        };
         next = rules.next();
         if next.is_none() {
             let after = nodes.len();
@@ -159,7 +170,7 @@ fn principal_index(index: i32, identities: usize) -> Result<usize, CompileError>
 }
 
 /// Evaluates flat rules over signers and principals given by their numbers.
-fn evaluate(
+pub(super) fn evaluate(
     nodes: &[Node],
     principals: usize,
     signers: usize,
@@ -171,18 +182,35 @@ fn evaluate(
         return run(nodes, signers, satisfies);
     }
     let mut known: Vec<Option<bool>> = vec![None; pairs];
-    run(nodes, signers, |signer, principal| match known.get_mut(principal * signers + signer) {
-        Some(slot) => *slot.get_or_insert_with(|| satisfies(signer, principal)),
-        None => satisfies(signer, principal),
+    run(nodes, signers, |signer, principal| {
+        match known.get_mut(principal * signers + signer) {
+            Some(slot) => *slot.get_or_insert_with(|| satisfies(signer, principal)),
+            None => satisfies(signer, principal),
+        }
     })
 }
 
 fn run(nodes: &[Node], signers: usize, satisfies: impl FnMut(usize, usize) -> bool) -> bool {
     if signers <= Few::SIGNERS_MAX {
-        Evaluation { nodes, signers, satisfies, used: Few(0) }.run()
+        Evaluation {
+            nodes,
+            signers,
+            satisfies,
+            used: Few(0),
+        }
+        .run()
     } else {
-        let used = Many { flags: vec![false; signers], taken: Vec::new() };
-        Evaluation { nodes, signers, satisfies, used }.run()
+        let used = Many {
+            flags: vec![false; signers],
+            taken: Vec::new(),
+        };
+        Evaluation {
+            nodes,
+            signers,
+            satisfies,
+            used,
+        }
+        .run()
     }
 }
 
@@ -283,7 +311,12 @@ impl<F: FnMut(usize, usize) -> bool, U: Used> Evaluation<'_, F, U> {
                 Some(&Node::Gate { n, end }) if end > next + 1 => {
                     outer.extend(current.take());
                     let before_rule = self.used.mark();
-                    current = Some(OpenGate { n, end, satisfied: 0, before_rule });
+                    current = Some(OpenGate {
+                        n,
+                        end,
+                        satisfied: 0,
+                        before_rule,
+                    });
                     next += 1;
                     continue;
                 }
@@ -293,7 +326,9 @@ impl<F: FnMut(usize, usize) -> bool, U: Used> Evaluation<'_, F, U> {
             next += 1;
             // The rule is decided: hand the result to its gate, and close each gate that this completes.
             loop {
-                let Some(gate) = current.as_mut() else { return satisfied };
+                let Some(gate) = current.as_mut() else {
+                    return satisfied;
+                };
                 if satisfied {
                     gate.satisfied += 1;
                     gate.before_rule = self.used.mark();
@@ -317,55 +352,5 @@ impl<F: FnMut(usize, usize) -> bool, U: Used> Evaluation<'_, F, U> {
             self.used.take(signer);
         }
         found.is_some()
-    }
-}
-
-#[cfg(test)]
-pub(super) mod twin {
-    //! The obviously correct evaluation that the flat one is compared with.
-
-    use super::WireRule;
-
-    /// Evaluates a rule the way it is specified: flags are copied for every rule of a gate.
-    pub(crate) fn evaluate(
-        rule: &WireRule,
-        used: &mut Vec<bool>,
-        satisfies: &dyn Fn(usize, usize) -> bool,
-    ) -> bool {
-        match rule {
-            WireRule::Unset => false,
-            WireRule::SignedBy(principal) => {
-                let principal = usize::try_from(*principal).unwrap();
-                for (signer, used) in used.iter_mut().enumerate() {
-                    if !*used && satisfies(signer, principal) {
-                        *used = true;
-                        return true;
-                    }
-                }
-                false
-            }
-            WireRule::NOutOf(gate) => {
-                let mut satisfied = 0_i32;
-                for rule in &gate.rules {
-                    let mut copy = used.clone();
-                    if evaluate(rule, &mut copy, satisfies) {
-                        satisfied += 1;
-                        *used = copy;
-                    }
-                }
-                satisfied >= gate.n
-            }
-        }
-    }
-
-    /// The flat evaluation of the same rule, over as many principals.
-    pub(crate) fn evaluate_flat(
-        rule: &WireRule,
-        principals: usize,
-        signers: usize,
-        satisfies: &dyn Fn(usize, usize) -> bool,
-    ) -> bool {
-        let nodes = super::flatten(rule, principals).unwrap();
-        super::evaluate(&nodes, principals, signers, satisfies)
     }
 }

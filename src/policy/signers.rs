@@ -43,5 +43,7 @@ fn is_accepted(
     if accepted.len() >= LINEAR_SIGNERS_MAX {
         return known.contains(identity.id());
     }
-    accepted.iter().any(|signer| Arc::ptr_eq(signer, identity) || signer.id() == identity.id())
+    accepted
+        .iter()
+        .any(|signer| Arc::ptr_eq(signer, identity) || signer.id() == identity.id())
 }

@@ -43,7 +43,9 @@ impl PolicyTree {
     /// decode or compile: the whole configuration is invalid.
     pub fn new(channel_group: &ConfigGroup<'_>) -> Result<Self, PolicyError> {
         let mut sources = vec![channel_group];
-        let mut tree = Self { groups: vec![Group::new(ROOT, 0)] };
+        let mut tree = Self {
+            groups: vec![Group::new(ROOT, 0)],
+        };
         let mut parent = 0;
         while let Some(&source) = sources.get(parent) {
             for (name, child) in &source.groups {
@@ -78,12 +80,18 @@ impl PolicyTree {
     /// Fabric: `common/configtx/update.go:policyForItem`.
     #[must_use]
     pub fn policy_for(&self, group_path: &[&str], id: &str) -> Option<&Policy> {
-        let group = if id.starts_with('/') { 0 } else { self.group_at(group_path)? };
+        let group = if id.starts_with('/') {
+            0
+        } else {
+            self.group_at(group_path)?
+        };
         self.find(group, id).map(|policy| &**policy)
     }
 
     fn group_at(&self, path: &[&str]) -> Option<usize> {
-        path.iter().try_fold(0, |group, &name| self.groups.get(group)?.children.get(name).copied())
+        path.iter().try_fold(0, |group, &name| {
+            self.groups.get(group)?.children.get(name).copied()
+        })
     }
 
     /// What the policy manager of one group finds under an id.
@@ -145,7 +153,9 @@ impl PolicyTree {
                 let envelope = SignaturePolicyEnvelope::decode(policy.value)
                     .map_err(PolicyFault::Undecodable)?;
                 if envelope.version != 0 {
-                    return Err(PolicyFault::Version { found: envelope.version });
+                    return Err(PolicyFault::Version {
+                        found: envelope.version,
+                    });
                 }
                 let policy = SignaturePolicy::compile(&envelope).map_err(PolicyFault::Compile)?;
                 Ok(Policy::Signature(policy))
@@ -159,15 +169,19 @@ impl PolicyTree {
         }
     }
 
-    fn implicit_meta(
-        &self,
-        group: usize,
-        definition: &WireImplicitMeta<'_>,
-    ) -> ImplicitMetaPolicy {
-        let children = self.groups.get(group).map(|group| &group.children).into_iter().flatten();
+    fn implicit_meta(&self, group: usize, definition: &WireImplicitMeta<'_>) -> ImplicitMetaPolicy {
+        let children = self
+            .groups
+            .get(group)
+            .map(|group| &group.children)
+            .into_iter()
+            .flatten();
         let sub_policies = children.map(|(name, &child)| {
             let found = self.find(child, definition.sub_policy).map(Arc::clone);
-            (name.clone(), found.unwrap_or_else(|| Arc::new(Policy::Reject)))
+            (
+                name.clone(),
+                found.unwrap_or_else(|| Arc::new(Policy::Reject)),
+            )
         });
         ImplicitMetaPolicy::new(definition.sub_policy, definition.rule, sub_policies)
     }
