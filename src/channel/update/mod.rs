@@ -21,12 +21,11 @@ mod delta;
 mod encode;
 mod rebuild;
 
-pub use encode::encode_config_envelope;
+pub use encode::{encode_config_envelope, encode_config_group};
 
 use std::sync::Arc;
 
-use crate::msp::Identity;
-use crate::policy;
+use crate::msp::{Identity, SignedMessage};
 use crate::proto::common::{Envelope, SignatureHeader, header_type};
 use crate::proto::config::{
     Config, ConfigEnvelope, ConfigGroup, ConfigUpdate, ConfigUpdateEnvelope,
@@ -113,7 +112,7 @@ fn propose<'a>(
     }
     let signers = valid_signers(bundle, &envelope)?;
     delta::check(bundle.policies(), current, &update, &signers)?;
-    Ok(rebuild::rebuild(current, &update)?)
+    rebuild::rebuild(current, &update)
 }
 
 /// Who signed the update: each identity once, in the order of the signatures.
@@ -129,7 +128,19 @@ fn valid_signers(
             decode(signature.signature_header, Part::SignatureHeader(index))?;
         signatures.push((header.creator, signature));
     }
-    let _ = (bundle, signatures);
-    let _ = policy::PolicyTree::policy;
-    Ok(Vec::new())
+    let mut signers = Vec::new();
+    for (creator, signature) in signatures {
+        let message = SignedMessage {
+            head: signature.signature_header,
+            tail: envelope.config_update,
+        };
+        if let Ok(identity) = bundle.msps().deserialize(creator)
+            && identity
+                .signature_job(message, signature.signature)
+                .is_some()
+        {
+            signers.push(identity);
+        }
+    }
+    Ok(signers)
 }
