@@ -8,6 +8,7 @@ pub mod proto;
 pub mod queue;
 pub mod sys;
 pub mod types;
+pub mod x509;
 
 pub mod channel;
 pub mod msp;

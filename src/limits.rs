@@ -21,6 +21,20 @@ pub const IDENTITY_CACHE_BYTES: usize = 64 << 20;
 /// A serialized identity that is cached; larger ones are checked anew each time.
 pub const IDENTITY_BYTES_CACHED_MAX: usize = 16 << 10;
 
+/// Identities named by principals that one MSP remembers.
+pub const NAMED_IDENTITY_CACHE_ENTRIES: usize = 1024;
+
+/// Bytes of serialized identities named by principals that one MSP remembers.
+pub const NAMED_IDENTITY_CACHE_BYTES: usize = 4 << 20;
+
+/// A signature policy with more rules remembers which signer satisfies which principal while it is
+/// evaluated.
+pub const POLICY_RULES_UNMEMOIZED: usize = 64;
+
+/// Pairs of signer and principal that are remembered while a signature policy is evaluated; where there
+/// are more, each is checked anew.
+pub const POLICY_CHECKS_MEMOIZED: usize = 1 << 22;
+
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
 
@@ -30,3 +44,6 @@ pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
 /// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
 /// may nest deeper, up to the wire format's own limit.
 pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
+
+/// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
+pub const RSA_MODULUS_BYTES_MAX: usize = 2048;

@@ -1,103 +1,52 @@
-//! Stub, replaced by the msp part.
+//! Membership service providers: who belongs to an organization, and in which role.
+//!
+//! An [`Msp`] is one organization's definition from the channel configuration; an [`MspManager`] holds
+//! all of a channel and turns serialized identities into [`Identity`] values, each of which exists
+//! once per channel while it is in use. An identity answers the three questions of validation:
+//! is it valid, does it satisfy a [`Principal`], and what is to be verified for a signature of its.
+//!
+//! Invariants:
+//! - every answer depends on the identity's bytes and the MSP's definition alone, never on the time:
+//!   a certificate is looked at one second after it began, so an expired one stays valid;
+//! - an MSP never changes once it is built; a new configuration builds new ones;
+//! - what is cached is bounded and never changes an answer.
+//!
+//! Knows nothing of policies, channels or transactions, and never verifies an identity's signature
+//! itself: that is gathered into batches by those who have many.
+//!
+//! Fabric: `msp/`.
 
-use std::sync::Arc;
+mod cache;
+mod error;
+mod identity;
+mod manager;
+mod principal;
+mod provider;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod validation;
 
-use crate::crypto::SignatureJob;
-use crate::proto::msp::{FabricMspConfig, MspConfig, SerializedIdentity};
-use crate::proto::wire::Message;
+pub use error::{
+    CertificatePlace, ChainError, IdentityError, InvalidIdentity, NodeOuRole, SetupError,
+    SetupFault, Unsatisfied,
+};
+pub use identity::{Identity, IdentityId};
+pub use manager::MspManager;
+pub use principal::{BrokenPrincipal, Principal, Role};
+pub use provider::Msp;
 
-/// Stub.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The rules that an MSP follows, by the channel's capabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MspVersion {
-    /// Stub.
+    /// No channel capability: no node OUs.
     V1_0,
-    /// Stub.
+    /// `V1_1`: client and peer OUs.
     V1_1,
-    /// Stub.
+    /// `V1_3` and `V1_4_2`: combined and anonymity principals.
     V1_3,
-    /// Stub.
+    /// `V1_4_3` and `V2_0`: any subset of client, peer, admin and orderer OUs.
     V1_4_3,
-    /// Stub.
+    /// `V3_0`: Ed25519 identities.
     V3_0,
-}
-
-/// Stub.
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct SetupError;
-
-/// Stub.
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct IdentityError;
-
-/// Stub.
-#[derive(Debug)]
-pub struct Msp {
-    id: Arc<str>,
-}
-
-impl Msp {
-    /// Stub.
-    pub fn new(_version: MspVersion, config: &[u8]) -> Result<Arc<Self>, SetupError> {
-        let config = MspConfig::decode(config).map_err(|_| SetupError)?;
-        let fabric = FabricMspConfig::decode(config.config).map_err(|_| SetupError)?;
-        if fabric.root_certs.is_empty() || config.r#type != 0 {
-            return Err(SetupError);
-        }
-        Ok(Arc::new(Self {
-            id: fabric.name.into(),
-        }))
-    }
-
-    /// Stub.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-/// Stub.
-#[derive(Debug)]
-pub struct MspManager {
-    msps: Vec<Arc<Msp>>,
-}
-
-impl MspManager {
-    /// Stub.
-    #[must_use]
-    pub fn new(msps: Vec<Arc<Msp>>) -> Self {
-        Self { msps }
-    }
-
-    /// Stub.
-    pub fn deserialize(&self, identity: &[u8]) -> Result<Arc<Identity>, IdentityError> {
-        let identity = SerializedIdentity::decode(identity).map_err(|_| IdentityError)?;
-        if self.msps.iter().any(|msp| msp.id() == identity.mspid) {
-            Ok(Arc::new(Identity))
-        } else {
-            Err(IdentityError)
-        }
-    }
-}
-
-/// Stub.
-#[derive(Debug)]
-pub struct Identity;
-
-/// Stub.
-#[derive(Debug, Clone, Copy)]
-pub struct SignedMessage<'a> {
-    /// Stub.
-    pub head: &'a [u8],
-    /// Stub.
-    pub tail: &'a [u8],
-}
-
-impl Identity {
-    /// Stub.
-    #[must_use]
-    pub fn signature_job(&self, _message: SignedMessage<'_>, _sig: &[u8]) -> Option<SignatureJob> {
-        Some(SignatureJob)
-    }
 }

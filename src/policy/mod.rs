@@ -1,61 +1,58 @@
-//! Stub, replaced by the policy part.
+//! Policies: who must have signed for something to be accepted.
+//!
+//! Three forms: a [`SignaturePolicy`] is a tree of n-out-of gates over principals, an
+//! [`ImplicitMetaPolicy`] counts the child groups whose policy of some name is satisfied, and an
+//! application policy ([`CompiledApplicationPolicy`]) is one of the two by value or by name.
+//! The [`PolicyTree`] holds the policies of a channel configuration.
+//!
+//! Signatures are checked elsewhere, once per transaction: [`accepted_signers`] turns identities
+//! and signature verdicts into the ordered signer set against which any number of policies is
+//! evaluated. Knows nothing of blocks, transactions, certificates or threads.
+//!
+//! Invariants:
+//! - a verdict depends on the order of the signers and on nothing else;
+//! - compiling, evaluating and dropping take stack that does not grow with the policy's depth;
+//! - evaluating takes at most (rules x signers) principal checks.
 
-use std::collections::BTreeMap;
+mod application;
+mod error;
+mod implicit;
+mod signature;
+mod signers;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use application::{CompiledApplicationPolicy, evaluate_application_policy};
+pub use error::{CompileError, PolicyError, PolicyFault, UnusablePolicy};
+pub use implicit::{ImplicitMetaPolicy, ImplicitMetaRule, SubPolicy};
+pub use signature::{Rule, Rules, SignaturePolicy};
+pub use signers::accepted_signers;
+pub use tree::PolicyTree;
+
 use std::sync::Arc;
 
 use crate::msp::Identity;
-use crate::proto::config::ConfigGroup;
 
-/// Stub.
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct PolicyError;
-
-/// Stub.
+/// A policy of the channel configuration.
 #[derive(Debug)]
-pub struct Policy(Option<bool>);
+pub enum Policy {
+    /// Gates over principals.
+    Signature(SignaturePolicy),
+    /// Counts satisfied policies of the child groups.
+    ImplicitMeta(ImplicitMetaPolicy),
+    /// Never satisfied: what a child group without the named policy contributes.
+    Reject,
+}
 
 impl Policy {
-    /// Stub.
+    /// Whether `signers`, in their order, satisfy the policy.
     #[must_use]
-    pub fn evaluate(&self, identities: &[Arc<Identity>]) -> bool {
-        self.0.unwrap_or(!identities.is_empty())
-    }
-}
-
-/// Stub.
-#[derive(Debug, Default)]
-pub struct PolicyTree {
-    ids: BTreeMap<String, Policy>,
-}
-
-impl PolicyTree {
-    /// Stub.
-    pub fn new(root: &ConfigGroup<'_>) -> Result<Self, PolicyError> {
-        let mut tree = Self::default();
-        tree.add("/Channel", root)?;
-        Ok(tree)
-    }
-
-    fn add(&mut self, path: &str, group: &ConfigGroup<'_>) -> Result<(), PolicyError> {
-        for (name, policy) in &group.policies {
-            let policy = policy.policy.as_ref().ok_or(PolicyError)?;
-            let fixed = match policy.value {
-                b"\x12\x02\x12\x00" => Some(true),
-                b"\x12\x04\x12\x02\x08\x01" => Some(false),
-                _ => None,
-            };
-            self.ids.insert(format!("{path}/{name}"), Policy(fixed));
+    pub fn evaluate(&self, signers: &[Arc<Identity>]) -> bool {
+        match self {
+            Self::Signature(policy) => policy.evaluate(signers),
+            Self::ImplicitMeta(policy) => policy.evaluate(signers),
+            Self::Reject => false,
         }
-        for (name, child) in &group.groups {
-            self.add(&format!("{path}/{name}"), child)?;
-        }
-        Ok(())
-    }
-
-    /// Stub.
-    #[must_use]
-    pub fn policy(&self, id: &str) -> Option<&Policy> {
-        self.ids.get(id)
     }
 }

@@ -728,15 +728,22 @@ fn deepest_write_set() {
         deep = group.concat();
     }
     let case = Case::new();
-    let config = Config { sequence: 1, channel_group: Some(case.next.clone()) };
+    let config = Config {
+        sequence: 1,
+        channel_group: Some(case.next.clone()),
+    };
     let next_of = |deep: &[u8]| {
         let write = [
             message(2, &[message(1, b"Deep"), message(2, deep)].concat()),
             encode_config_group(case.write.as_ref().unwrap()),
         ];
         let read = encode_config_group(case.read.as_ref().unwrap());
-        let update =
-            [message(1, b"config"), message(2, &read), message(3, &write.concat())].concat();
+        let update = [
+            message(1, b"config"),
+            message(2, &read),
+            message(3, &write.concat()),
+        ]
+        .concat();
         encode_config_envelope(&config, &update_envelope(2, &update, &[]))
     };
     let current = Bundle::from_genesis(&channel(), &envelope(0, &case.current)).unwrap();

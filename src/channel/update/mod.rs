@@ -25,7 +25,9 @@ pub use encode::{encode_config_envelope, encode_config_group};
 
 use std::sync::Arc;
 
-use crate::msp::{Identity, SignedMessage};
+use crate::crypto::{SignedMessage, verify_batch};
+use crate::msp::Identity;
+use crate::policy::accepted_signers;
 use crate::proto::common::{Envelope, SignatureHeader, header_type};
 use crate::proto::config::{
     Config, ConfigEnvelope, ConfigGroup, ConfigUpdate, ConfigUpdateEnvelope,
@@ -122,25 +124,34 @@ fn valid_signers(
     bundle: &Bundle,
     envelope: &ConfigUpdateEnvelope<'_>,
 ) -> Result<Vec<Arc<Identity>>, ConfigError> {
-    let mut signatures = Vec::with_capacity(envelope.signatures.len());
+    let mut creators = Vec::with_capacity(envelope.signatures.len());
     for (index, signature) in envelope.signatures.iter().enumerate() {
         let header: SignatureHeader<'_> =
             decode(signature.signature_header, Part::SignatureHeader(index))?;
-        signatures.push((header.creator, signature));
+        creators.push(header.creator);
     }
-    let mut signers = Vec::new();
-    for (creator, signature) in signatures {
-        let message = SignedMessage {
-            head: signature.signature_header,
-            tail: envelope.config_update,
-        };
-        if let Ok(identity) = bundle.msps().deserialize(creator)
-            && identity
-                .signature_job(message, signature.signature)
-                .is_some()
-        {
-            signers.push(identity);
-        }
-    }
-    Ok(signers)
+    let signed: Vec<_> = envelope
+        .signatures
+        .iter()
+        .zip(creators)
+        .filter_map(|(signature, creator)| {
+            Some((bundle.msps().deserialize(creator).ok()?, signature))
+        })
+        .collect();
+    let (jobs, identities): (Vec<_>, Vec<_>) = signed
+        .iter()
+        .filter_map(|(identity, signature)| {
+            let message = SignedMessage {
+                head: signature.signature_header,
+                tail: envelope.config_update,
+            };
+            Some((
+                identity.signature_job(message, signature.signature)?,
+                identity,
+            ))
+        })
+        .unzip();
+    Ok(accepted_signers(
+        identities.into_iter().zip(verify_batch(&jobs)),
+    ))
 }
