@@ -38,16 +38,12 @@ pub const POLICY_CHECKS_MEMOIZED: usize = 1 << 22;
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
 
-/// Names whose chaincode definition, or lack of one, is remembered on one channel.
-pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 /// Levels of groups in a channel configuration: `/Channel/Consortiums/<consortium>/<org>` is 4.
 pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
 
 /// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
 /// may nest deeper, up to the wire format's own limit.
 pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
+
 /// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
 pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
-
-/// Visits of blocks to stages that a trace keeps: 100,000 blocks of 7 stages.
-pub const TRACE_ENTRIES: usize = 700_000;

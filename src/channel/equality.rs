@@ -67,7 +67,7 @@ pub(super) fn unknown_equal(left: &[UnknownField<'_>], right: &[UnknownField<'_>
     left == right || by_number(left) == by_number(right)
 }
 
-fn by_number<'u, 'a>(unknown: &'u [UnknownField<'a>]) -> BTreeMap<u32, Vec<(u8, &'a [u8])>> {
+fn by_number<'a>(unknown: &[UnknownField<'a>]) -> BTreeMap<u32, Vec<(u8, &'a [u8])>> {
     let mut numbers = BTreeMap::<u32, Vec<_>>::new();
     for field in unknown {
         numbers

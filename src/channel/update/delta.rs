@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::limits::CONFIG_GROUP_DEPTH_MAX;
 use crate::msp::Identity;
 use crate::policy::PolicyTree;
 use crate::proto::config::{ConfigGroup, ConfigPolicy, ConfigUpdate, ConfigValue};
@@ -256,13 +257,9 @@ impl<'w> Walk<'w> {
     /// Fabric: `common/configtx/update.go:policyForItem`. Relative names start at the element's
     /// group, for a group at itself.
     fn check_authorized(&self, place: Place<'_>, mod_policy: &str) -> Result<(), UpdateError> {
-        let policy = match mod_policy {
-            "" => None,
-            absolute if absolute.starts_with('/') => self.policies.policy(absolute),
-            relative => self
-                .policies
-                .policy(&format!("{}/{relative}", self.path(place.group))),
-        };
+        let keys = self.keys(place.group);
+        let group = keys.get(1..).unwrap_or_default();
+        let policy = self.policies.policy_for(group, mod_policy);
         let Some(policy) = policy else {
             return Err(UpdateError::NoSuchPolicy {
                 element: self.element(place),
@@ -288,13 +285,23 @@ impl<'w> Walk<'w> {
         }
     }
 
+    /// The group's path. That of a deep group, which only an error can name, is cut off.
     fn path(&self, group: usize) -> String {
-        let step = |&index: &usize| self.paths.get(index).and_then(|&(parent, _)| parent);
-        let mut keys: Vec<&str> = std::iter::successors(Some(group), step)
+        let mut keys = self.keys(group);
+        if keys.len() > CONFIG_GROUP_DEPTH_MAX {
+            keys.truncate(CONFIG_GROUP_DEPTH_MAX);
+            keys.push("...");
+        }
+        format!("/{}", keys.join("/"))
+    }
+
+    /// The keys on the way to a group, the root group's first.
+    fn keys(&self, group: usize) -> Vec<&'w str> {
+        let parent = |&index: &usize| self.paths.get(index).and_then(|&(parent, _)| parent);
+        let mut keys: Vec<_> = std::iter::successors(Some(group), parent)
             .filter_map(|index| self.paths.get(index).map(|&(_, key)| key))
             .collect();
-        keys.push("");
         keys.reverse();
-        keys.join("/")
+        keys
     }
 }

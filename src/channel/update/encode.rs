@@ -21,16 +21,20 @@ fn encode_config(config: &Config<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     put_uint(&mut out, 1, config.sequence);
     if let Some(group) = &config.channel_group {
-        put_element(&mut out, 2, &encode_group(group));
+        put_element(&mut out, 2, &encode_config_group(group));
     }
     out
 }
 
-pub(super) fn encode_group(group: &ConfigGroup<'_>) -> Vec<u8> {
+/// A serialized `common.ConfigGroup`.
+///
+/// Recurses along the groups.
+#[must_use]
+pub fn encode_config_group(group: &ConfigGroup<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     put_uint(&mut out, 1, group.version);
     for (key, group) in &group.groups {
-        put_entry(&mut out, 2, key, &encode_group(group));
+        put_entry(&mut out, 2, key, &encode_config_group(group));
     }
     for (key, value) in &group.values {
         put_entry(&mut out, 3, key, &encode_value(value));

@@ -21,12 +21,13 @@ mod delta;
 mod encode;
 mod rebuild;
 
-pub use encode::encode_config_envelope;
+pub use encode::{encode_config_envelope, encode_config_group};
 
 use std::sync::Arc;
 
+use crate::crypto::{SignedMessage, verify_batch};
 use crate::msp::Identity;
-use crate::policy;
+use crate::policy::accepted_signers;
 use crate::proto::common::{Envelope, SignatureHeader, header_type};
 use crate::proto::config::{
     Config, ConfigEnvelope, ConfigGroup, ConfigUpdate, ConfigUpdateEnvelope,
@@ -113,7 +114,7 @@ fn propose<'a>(
     }
     let signers = valid_signers(bundle, &envelope)?;
     delta::check(bundle.policies(), current, &update, &signers)?;
-    Ok(rebuild::rebuild(current, &update)?)
+    rebuild::rebuild(current, &update)
 }
 
 /// Who signed the update: each identity once, in the order of the signatures.
@@ -123,13 +124,34 @@ fn valid_signers(
     bundle: &Bundle,
     envelope: &ConfigUpdateEnvelope<'_>,
 ) -> Result<Vec<Arc<Identity>>, ConfigError> {
-    let mut signatures = Vec::with_capacity(envelope.signatures.len());
+    let mut creators = Vec::with_capacity(envelope.signatures.len());
     for (index, signature) in envelope.signatures.iter().enumerate() {
         let header: SignatureHeader<'_> =
             decode(signature.signature_header, Part::SignatureHeader(index))?;
-        signatures.push((header.creator, signature));
+        creators.push(header.creator);
     }
-    let _ = (bundle, signatures);
-    let _ = policy::PolicyTree::policy;
-    Ok(Vec::new())
+    let signed: Vec<_> = envelope
+        .signatures
+        .iter()
+        .zip(creators)
+        .filter_map(|(signature, creator)| {
+            Some((bundle.msps().deserialize(creator).ok()?, signature))
+        })
+        .collect();
+    let (jobs, identities): (Vec<_>, Vec<_>) = signed
+        .iter()
+        .filter_map(|(identity, signature)| {
+            let message = SignedMessage {
+                head: signature.signature_header,
+                tail: envelope.config_update,
+            };
+            Some((
+                identity.signature_job(message, signature.signature)?,
+                identity,
+            ))
+        })
+        .unzip();
+    Ok(accepted_signers(
+        identities.into_iter().zip(verify_batch(&jobs)),
+    ))
 }
