@@ -4,8 +4,6 @@ pub mod batch;
 pub mod error;
 pub mod state;
 
-pub use batch::{
-    Effect, Expiry, HistoryEntry, KeyUpdate, NamespaceUpdates, StateValue, UpdateBatch,
-};
+pub use batch::{Effect, Expiry, HistoryEntry, KeyUpdate, NamespaceUpdates, StateValue, UpdateBatch};
 pub use error::Error;
 pub use state::StateReader;

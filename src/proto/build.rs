@@ -3,9 +3,12 @@
 //! Pure Rust (protox instead of protoc), so that a build needs nothing but cargo. What it writes is
 //! included by `messages.rs`. Services are ignored here: their code belongs to whoever serves them.
 
+use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use prost::Message;
 
 const DEFINITIONS: &str = "src/proto/definitions";
 
@@ -23,8 +26,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     definitions_in(Path::new(DEFINITIONS), &mut files)?;
     files.sort(); // The order of a folder's entries differs between machines.
     let descriptors = protox::compile(&files, [DEFINITIONS])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?; // The tests read it.
     prost_build::Config::new()
         .bytes(SHARED_BYTES)
+        .btree_map(["."]) // Encoding the same message twice must give the same bytes.
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -16,3 +16,6 @@ pub mod msp;
 pub mod peer;
 pub mod rwset;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;
