@@ -18,8 +18,12 @@ pub mod channel;
 pub mod ledger;
 pub mod lifecycle;
 
+pub mod stage;
 pub mod ingress;
 pub mod decode;
 pub mod verify;
 pub mod endorsement;
 pub mod mvcc;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -47,3 +47,9 @@ pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
 
 /// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
 pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
+
+/// Names whose chaincode definition, or lack of one, is remembered on one channel.
+pub const DEFINITIONS_CACHED_MAX: usize = 4096;
+
+/// Visits of blocks to stages that a trace keeps: 100,000 blocks of 7 stages.
+pub const TRACE_ENTRIES: usize = 700_000;

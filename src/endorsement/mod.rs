@@ -24,7 +24,7 @@ pub mod namespace;
 pub mod transaction;
 
 
-pub use block::{EndorsedBlock, EndorsementStage};
+pub use block::{EndorsedBlock, EndorsementStage, Lifetimes, Writes};
 pub use error::Fault;
 pub use in_flight::Frontier;
 

@@ -227,7 +227,7 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
                 .known_namespace(namespace)
                 .is_some_and(|id| overlay.touches(id, key))
         };
-        let gone = expiry::expired(block, state, block_to_live, touched)?;
+        let gone = expiry::expired(block, state, touched)?;
         let updates = overlay.into_updates(block);
         let expiries = expiry::schedule(block, &updates);
         let mut namespaces: Vec<NamespaceUpdates> = updates

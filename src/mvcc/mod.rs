@@ -26,6 +26,7 @@ mod overlay;
 mod place;
 mod range;
 mod reads;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod write_set;
@@ -34,4 +35,5 @@ pub use commit_hash::commit_hash;
 pub use error::Fault;
 pub use expiry::{BlockToLive, DefinedBlockToLive};
 pub use fold::{Folded, TxInput, TxWrites, fold_block, replay_block};
+pub use stage::{MvccStage, ValidatedBlock};
 pub use reads::{Prefetched, prefetch, prefetch_parallel};
