@@ -7,7 +7,7 @@ fn main() {
     std::fs::File::open(&args[2]).unwrap().read_to_end(&mut bytes).unwrap();
     if bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) { bytes = zstd::decode_all(&bytes[..]).unwrap(); }
     let mut rest = &bytes[..];
-    let mut channel = SequentialChannel::new(ChannelId::new(&args[1]).unwrap());
+    let name = { let mut r = rest; let len = heddle::proto::wire::take_varint(&mut r).unwrap() as usize; heddle::channel::channel_id_of_config_block(&r[..len]).unwrap() }; let _ = ChannelId::new("a"); let mut channel = SequentialChannel::new(name);
     while !rest.is_empty() {
         let len = heddle::proto::wire::take_varint(&mut rest).unwrap() as usize;
         let (b, r) = rest.split_at(len); rest = r;
