@@ -60,7 +60,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// The directory belongs to another channel.
-    #[error("{path} belongs to channel '{found}', expected '{expected}': give each channel its own")]
+    #[error(
+        "{path} belongs to channel '{found}', expected '{expected}': give each channel its own"
+    )]
     OtherChannel {
         /// The file or directory.
         path: PathBuf,
@@ -229,18 +231,20 @@ impl Error {
         let path = path.to_owned();
         match source.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => Self::DiskFull { path, source },
-            _ => Self::Io { action, path, source },
+            _ => Self::Io {
+                action,
+                path,
+                source,
+            },
         }
     }
 
     /// A failed operation of the state database.
     pub(crate) fn state(action: &'static str, path: &Path, source: LmdbError) -> Self {
-        match source {
-            LmdbError::Other(errno @ (libc::ENOSPC | libc::EDQUOT)) => Self::DiskFull {
-                path: path.to_owned(),
-                source: io::Error::from_raw_os_error(errno),
-            },
-            source => Self::State { action, path: path.to_owned(), source },
+        let path = path.to_owned();
+        if let LmdbError::Other(errno @ (libc::ENOSPC | libc::EDQUOT)) = source {
+            return Self::DiskFull { path, source: io::Error::from_raw_os_error(errno) };
         }
+        Self::State { action, path, source }
     }
 }

@@ -29,7 +29,10 @@ impl FailPoint {
     pub(crate) fn parse(text: &str) -> Self {
         let (name, nth) = text.rsplit_once(':').unwrap_or((text, "1"));
         let nth = nth.parse().unwrap_or(1).max(1);
-        Self { name: name.to_owned(), passes_left: AtomicU64::new(nth) }
+        Self {
+            name: name.to_owned(),
+            passes_left: AtomicU64::new(nth),
+        }
     }
 
     /// Whether passing the point `name` now is the pass that kills.
@@ -51,9 +54,14 @@ pub fn pass(name: &str) {
 #[cold]
 fn pass_armed(name: &str) {
     let armed = ARMED_POINT.get_or_init(|| {
-        let point = std::env::var(VARIABLE).ok().map(|text| FailPoint::parse(&text));
+        let point = std::env::var(VARIABLE)
+            .ok()
+            .map(|text| FailPoint::parse(&text));
         // Ordering: as in `pass`.
-        STATE.store(if point.is_some() { ARMED } else { DISARMED }, Ordering::Relaxed);
+        STATE.store(
+            if point.is_some() { ARMED } else { DISARMED },
+            Ordering::Relaxed,
+        );
         point
     });
     if armed.as_ref().is_some_and(|point| point.passes(name)) {

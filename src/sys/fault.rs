@@ -45,13 +45,32 @@ impl Survival {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Create { name: PathBuf, inode: usize },
-    Write { inode: usize, offset: usize, bytes: Vec<u8> },
-    Resize { inode: usize, len: usize },
-    SyncFile { inode: usize },
-    Rename { from: PathBuf, to: PathBuf },
-    Remove { name: PathBuf },
-    SyncDir { dir: PathBuf },
+    Create {
+        name: PathBuf,
+        inode: usize,
+    },
+    Write {
+        inode: usize,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        inode: usize,
+        len: usize,
+    },
+    SyncFile {
+        inode: usize,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        name: PathBuf,
+    },
+    SyncDir {
+        dir: PathBuf,
+    },
 }
 
 /// Which error operations end with, from which on.
@@ -104,8 +123,14 @@ impl FaultStorage {
     /// # Errors
     /// What the system says.
     pub fn failing(root: &Path, after: usize, errno: i32) -> io::Result<Self> {
-        let failure = Failure { after: AtomicUsize::new(after), errno };
-        Ok(Self { failure: Arc::new(Some(failure)), ..Self::new(root)? })
+        let failure = Failure {
+            after: AtomicUsize::new(after),
+            errno,
+        };
+        Ok(Self {
+            failure: Arc::new(Some(failure)),
+            ..Self::new(root)?
+        })
     }
 
     /// How many operations there were.
@@ -144,12 +169,18 @@ impl FaultStorage {
     }
 
     fn fail(&self) -> io::Result<()> {
-        let Some(failure) = &*self.failure else { return Ok(()) };
+        let Some(failure) = &*self.failure else {
+            return Ok(());
+        };
         // Ordering: a counter of its own.
-        let passed = failure.after.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
-        passed.map(|_| ()).map_err(|_| io::Error::from_raw_os_error(failure.errno))
+        let passed = failure
+            .after
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        passed
+            .map(|_| ())
+            .map_err(|_| io::Error::from_raw_os_error(failure.errno))
     }
 }
 
@@ -177,7 +208,11 @@ impl Storage for FaultStorage {
                 inode
             }
         };
-        Ok(Box::new(FaultFile { file, inode, storage: self.clone() }))
+        Ok(Box::new(FaultFile {
+            file,
+            inode,
+            storage: self.clone(),
+        }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -218,12 +253,19 @@ struct FaultFile {
 impl FaultFile {
     fn resized(&self, len: u64) {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        self.storage.log().ops.push(Op::Resize { inode: self.inode, len });
+        self.storage.log().ops.push(Op::Resize {
+            inode: self.inode,
+            len,
+        });
     }
 
     fn written(&self, offset: u64, bytes: Vec<u8>) {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        self.storage.log().ops.push(Op::Write { inode: self.inode, offset, bytes });
+        self.storage.log().ops.push(Op::Write {
+            inode: self.inode,
+            offset,
+            bytes,
+        });
     }
 }
 
@@ -270,7 +312,10 @@ impl StorageFile for FaultFile {
 
     fn sync_all(&self) -> io::Result<()> {
         self.storage.fail()?;
-        self.storage.log().ops.push(Op::SyncFile { inode: self.inode });
+        self.storage
+            .log()
+            .ops
+            .push(Op::SyncFile { inode: self.inode });
         Ok(())
     }
 
@@ -300,11 +345,18 @@ impl Image {
     fn new(base: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
         let inodes = base
             .values()
-            .map(|bytes| Inode { synced: bytes.clone(), pending: Vec::new() })
+            .map(|bytes| Inode {
+                synced: bytes.clone(),
+                pending: Vec::new(),
+            })
             .enumerate()
             .collect();
         let synced_names = base.keys().cloned().zip(0..).collect();
-        Self { inodes, synced_names, pending_names: Vec::new() }
+        Self {
+            inodes,
+            synced_names,
+            pending_names: Vec::new(),
+        }
     }
 
     fn apply(&mut self, op: &Op) {
@@ -315,7 +367,11 @@ impl Image {
             }
             Op::Rename { .. } | Op::Remove { .. } => self.pending_names.push(op.clone()),
             Op::Write { inode, .. } | Op::Resize { inode, .. } => {
-                self.inodes.entry(*inode).or_default().pending.push(op.clone());
+                self.inodes
+                    .entry(*inode)
+                    .or_default()
+                    .pending
+                    .push(op.clone());
             }
             Op::SyncFile { inode } => {
                 let inode = self.inodes.entry(*inode).or_default();
@@ -338,7 +394,10 @@ impl Image {
     fn surviving(mut self, survival: Survival) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut random = match survival {
             Survival::Sectors(seed) => Random(seed),
-            _ => Random(0),
+            Survival::Everything
+            | Survival::SyncedOnly
+            | Survival::TornLast
+            | Survival::FirstLost => Random(0),
         };
         for op in std::mem::take(&mut self.pending_names) {
             let survives = match survival {
@@ -374,7 +433,10 @@ fn survive(inode: &mut Inode, survival: Survival, random: &mut Random) {
             first.map(|index| pending.remove(index));
         }
         Survival::TornLast => {
-            let last = pending.iter_mut().rev().find(|op| matches!(op, Op::Write { .. }));
+            let last = pending
+                .iter_mut()
+                .rev()
+                .find(|op| matches!(op, Op::Write { .. }));
             if let Some(Op::Write { bytes, .. }) = last {
                 bytes.truncate(bytes.len() / 2);
             }
@@ -383,10 +445,21 @@ fn survive(inode: &mut Inode, survival: Survival, random: &mut Random) {
     }
     for op in pending {
         match (survival, &op) {
-            (Survival::Sectors(_), Op::Write { inode: file, offset, bytes }) => {
+            (
+                Survival::Sectors(_),
+                Op::Write {
+                    inode: file,
+                    offset,
+                    bytes,
+                },
+            ) => {
                 let sectors = bytes.chunks(512).zip((*offset..).step_by(512));
                 for (bytes, offset) in sectors.filter(|_| random.coin()) {
-                    let part = Op::Write { inode: *file, offset, bytes: bytes.to_vec() };
+                    let part = Op::Write {
+                        inode: *file,
+                        offset,
+                        bytes: bytes.to_vec(),
+                    };
                     apply_to_bytes(&mut inode.synced, &part);
                 }
             }
@@ -445,7 +518,10 @@ struct Random(u64);
 
 impl Random {
     fn coin(&mut self) -> bool {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 63 == 1
     }
 }

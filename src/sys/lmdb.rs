@@ -18,7 +18,10 @@
 //! for it. After a power cut either the last or the one before last commit is what the file holds, whole:
 //! LMDB writes into no page that either of these two uses. What is lost so must be replayable from
 //! elsewhere.
-#![expect(unsafe_code, reason = "LMDB's read transactions may move between threads with NO_TLS")]
+#![expect(
+    unsafe_code,
+    reason = "LMDB's read transactions may move between threads with NO_TLS"
+)]
 
 use std::fs::File;
 use std::io;
@@ -95,9 +98,16 @@ impl Env {
             .set_max_dbs(options.tables_max)
             .set_map_size(map_bytes)
             .open(path)?;
-        let env =
-            Arc::new(Self { environment, gate: Gate::default(), path: path.to_owned(), _lock: lock });
-        let writer = Writer { env: Arc::clone(&env), map_bytes };
+        let env = Arc::new(Self {
+            environment,
+            gate: Gate::default(),
+            path: path.to_owned(),
+            _lock: lock,
+        });
+        let writer = Writer {
+            env: Arc::clone(&env),
+            map_bytes,
+        };
         Ok((env, writer))
     }
 
@@ -114,7 +124,9 @@ impl Env {
     /// `ReadersFull`, or what LMDB says.
     pub fn read(self: &Arc<Self>) -> Result<ReadTxn, LmdbError> {
         self.gate.enter();
-        let ticket = Ticket { env: Arc::clone(self) };
+        let ticket = Ticket {
+            env: Arc::clone(self),
+        };
         let cell = ReadCell::try_new(ticket, |ticket| {
             ticket.env.environment.begin_ro_txn().map(MovableTxn)
         })?;
@@ -135,7 +147,9 @@ impl Writer {
     /// # Errors
     /// What LMDB says.
     pub fn create_table(&mut self, name: &str) -> Result<Table, LmdbError> {
-        self.env.environment.create_db(Some(name), DatabaseFlags::empty())
+        self.env
+            .environment
+            .create_db(Some(name), DatabaseFlags::empty())
     }
 
     /// Begins a write transaction; dropped without commit it has no effect.
@@ -143,7 +157,10 @@ impl Writer {
     /// # Errors
     /// What LMDB says.
     pub fn begin(&mut self) -> Result<WriteTxn<'_>, LmdbError> {
-        self.env.environment.begin_rw_txn().map(|txn| WriteTxn { txn })
+        self.env
+            .environment
+            .begin_rw_txn()
+            .map(|txn| WriteTxn { txn })
     }
 
     /// The map's size.
@@ -192,18 +209,6 @@ impl WriteTxn<'_> {
         self.txn.put(table, &key, &value, WriteFlags::empty())
     }
 
-    /// Sets a key that is not there; returns `false` where it is.
-    ///
-    /// # Errors
-    /// `MapFull`, or what LMDB says.
-    pub fn put_new(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<bool, LmdbError> {
-        match self.txn.put(table, &key, &value, WriteFlags::NO_OVERWRITE) {
-            Ok(()) => Ok(true),
-            Err(LmdbError::KeyExist) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Removes a key; nothing where it is not there.
     ///
     /// # Errors
@@ -217,7 +222,9 @@ impl WriteTxn<'_> {
     /// # Errors
     /// What LMDB says.
     pub fn inserter(&mut self, table: Table) -> Result<Inserter<'_>, LmdbError> {
-        self.txn.open_rw_cursor(table).map(|cursor| Inserter { cursor })
+        self.txn
+            .open_rw_cursor(table)
+            .map(|cursor| Inserter { cursor })
     }
 
     /// The first key of a table.
@@ -253,6 +260,18 @@ impl Inserter<'_> {
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), LmdbError> {
         self.cursor.put(&key, &value, WriteFlags::empty())
     }
+
+    /// Sets a key that is not there; returns `false` where it is.
+    ///
+    /// # Errors
+    /// `MapFull`, or what LMDB says.
+    pub fn put_new(&mut self, key: &[u8], value: &[u8]) -> Result<bool, LmdbError> {
+        match self.cursor.put(&key, &value, WriteFlags::NO_OVERWRITE) {
+            Ok(()) => Ok(true),
+            Err(LmdbError::KeyExist) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// A read transaction: one committed state. Keeps its environment open.
@@ -282,8 +301,15 @@ impl ReadTxn {
     pub fn rows(&self, table: Table, start: &[u8]) -> Result<Rows<'_>, LmdbError> {
         let mut cursor = self.cell.borrow_dependent().0.open_ro_cursor(table)?;
         // LMDB knows no empty key.
-        let rows = if start.is_empty() { cursor.iter_start() } else { cursor.iter_from(start) };
-        Ok(Rows { rows, _cursor: cursor })
+        let rows = if start.is_empty() {
+            cursor.iter_start()
+        } else {
+            cursor.iter_from(start)
+        };
+        Ok(Rows {
+            rows,
+            _cursor: cursor,
+        })
     }
 }
 
@@ -360,7 +386,10 @@ impl Gate {
     fn enter(&self) {
         let mut state = self.lock();
         while state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.readers += 1;
     }

@@ -3,7 +3,10 @@
 //! Invariants:
 //! - only bytes below the file's *frozen* mark can be read, and these never change again;
 //! - the mark never lies beyond the end of the file, and never moves back.
-#![expect(unsafe_code, reason = "a map's bytes are borrowed as a slice, below the frozen mark only")]
+#![expect(
+    unsafe_code,
+    reason = "a map's bytes are borrowed as a slice, below the frozen mark only"
+)]
 
 use std::fs::File;
 use std::io;
@@ -52,7 +55,10 @@ impl FileMap {
         if end > self.frozen.get() || end > u64::try_from(self.raw.len()).ok()? {
             return None;
         }
-        let start = self.raw.as_ptr().wrapping_add(usize::try_from(offset).ok()?);
+        let start = self
+            .raw
+            .as_ptr()
+            .wrapping_add(usize::try_from(offset).ok()?);
         // SAFETY: `offset + len` lies within the map and below the frozen mark. Below the mark the file
         // has all bytes (`storage` checks its length before raising the mark) and nobody changes or cuts
         // them: `storage` refuses writes and truncation there, and the directory's lock keeps other

@@ -36,7 +36,11 @@ pub fn usage() -> Usage {
     let raw = unsafe { raw.assume_init() };
     // Linux counts in KiB.
     let peak = u64::try_from(raw.ru_maxrss).unwrap_or(0) << 10;
-    Usage { user: duration(raw.ru_utime), system: duration(raw.ru_stime), resident_bytes_peak: peak }
+    Usage {
+        user: duration(raw.ru_utime),
+        system: duration(raw.ru_stime),
+        resident_bytes_peak: peak,
+    }
 }
 
 fn duration(time: libc::timeval) -> Duration {

@@ -152,7 +152,10 @@ impl Storage for Disk {
         fs::remove_file(path)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that opens files")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that opens files"
+    )]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
@@ -165,9 +168,16 @@ impl Storage for Disk {
 ///
 /// # Errors
 /// What the system says.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that opens files")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that opens files"
+)]
 pub fn lock_file(path: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -175,16 +185,26 @@ pub fn lock_file(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that opens files")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that opens files"
+)]
 pub(super) fn open_file(path: &Path, mode: OpenMode) -> io::Result<DiskFile> {
     let file = match mode {
         OpenMode::Read => OpenOptions::new().read(true).open(path),
         OpenMode::Write => OpenOptions::new().read(true).write(true).open(path),
-        OpenMode::Create => {
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
-        }
+        OpenMode::Create => OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path),
     }?;
-    Ok(DiskFile { file, frozen: Frozen::default(), write: Mutex::new(()) })
+    Ok(DiskFile {
+        file,
+        frozen: Frozen::default(),
+        write: Mutex::new(()),
+    })
 }
 
 /// A file of [`Disk`].
@@ -199,7 +219,10 @@ pub(super) struct DiskFile {
 impl DiskFile {
     fn check_thawed(&self, offset: u64) -> io::Result<()> {
         if offset < self.frozen.get() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "these bytes are final"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "these bytes are final",
+            ));
         }
         Ok(())
     }
@@ -226,7 +249,10 @@ impl StorageFile for DiskFile {
     }
 
     fn write_at(&self, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
-        let _position = self.write.lock().map_err(|_| io::Error::other("a writer panicked"))?;
+        let _position = self
+            .write
+            .lock()
+            .map_err(|_| io::Error::other("a writer panicked"))?;
         self.check_thawed(offset)?;
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
@@ -281,7 +307,10 @@ impl StorageFile for DiskFile {
 
     fn freeze(&self, end: u64) -> io::Result<()> {
         if end > self.byte_len()? {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is shorter"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the file is shorter",
+            ));
         }
         self.frozen.raise(end);
         Ok(())
@@ -296,7 +325,10 @@ impl StorageFile for DiskFile {
 ///
 /// # Errors
 /// What the system says.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that opens files")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that opens files"
+)]
 pub fn read_file(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(len_max).read_to_end(&mut bytes)?;
