@@ -53,3 +53,49 @@ pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 
 /// Visits of blocks to stages that a trace keeps: 100,000 blocks of 7 stages.
 pub const TRACE_ENTRIES: usize = 700_000;
+/// A segment of the block file; a block that does not fit begins the next one.
+pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
+
+/// How much a segment grows at a time: syncing is far cheaper while a file's size stays.
+pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;
+
+/// A stored block: what an orderer sends, and what the peer adds (a byte per transaction and its
+/// commit hash).
+pub const STORED_BLOCK_BYTES_MAX: usize = BLOCK_BYTES_MAX + (16 << 20);
+
+/// Segments of a channel that are mapped at the same time.
+pub const SEGMENTS_MAPPED_MAX: usize = 1024;
+
+/// Blocks of a channel that are durable but not yet in its state database.
+pub const OVERLAY_BLOCKS_MAX: usize = 128;
+
+/// Bytes of the update batches of these blocks.
+pub const OVERLAY_BYTES_MAX: usize = 256 << 20;
+
+/// What the state database of a channel may take of the address space at first; it doubles as needed.
+pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
+
+/// Read transactions that a channel's state database has at the same time.
+pub const STATE_READERS_MAX: u32 = 1024;
+
+/// Namespaces that a channel's state has: their names are held in memory.
+pub const NAMESPACES_MAX: usize = 1 << 20;
+
+/// How long a view can be read: an old one keeps the state database from reusing pages.
+pub const VIEW_AGE_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Blocks that recovery brings into the state in one go.
+pub const REPLAY_GROUP_BLOCKS: usize = 64;
+
+/// Keys of a range that are read ahead of their visitor.
+pub const RANGE_CHUNK_KEYS_MAX: usize = 1024;
+
+/// Bytes of values that are read ahead so, unless the first alone has more.
+pub const RANGE_CHUNK_BYTES_MAX: usize = 1 << 20;
+
+const _: () = {
+    // A record's length has 32 bits.
+    assert!(STORED_BLOCK_BYTES_MAX < u32::MAX as usize);
+    // One group of a recovery fits into the overlay.
+    assert!(REPLAY_GROUP_BLOCKS <= OVERLAY_BLOCKS_MAX);
+};

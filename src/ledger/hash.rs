@@ -12,10 +12,17 @@ pub fn header_hash(number: BlockNumber, previous_hash: &[u8], data_hash: &[u8]) 
     let mut fields = Vec::with_capacity(80);
     let number = number.0.to_be_bytes();
     // Minimal, and positive: a leading zero where the first bit would be read as a sign.
-    let significant = number.iter().position(|byte| *byte != 0).unwrap_or(number.len() - 1);
+    let significant = number
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(number.len() - 1);
     let number = number.get(significant..).unwrap_or_default();
     let sign = number.first().is_some_and(|byte| *byte >= 0x80);
-    put_der(&mut fields, 0x02, &[if sign { &[0][..] } else { &[] }, number]);
+    put_der(
+        &mut fields,
+        0x02,
+        &[if sign { &[0][..] } else { &[] }, number],
+    );
     put_der(&mut fields, 0x04, &[previous_hash]);
     put_der(&mut fields, 0x04, &[data_hash]);
     let mut header = Vec::with_capacity(fields.len() + 8);
