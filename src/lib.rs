@@ -24,6 +24,9 @@ pub mod decode;
 pub mod verify;
 pub mod endorsement;
 pub mod mvcc;
+pub mod commit;
+pub mod notify;
+pub mod pipeline;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

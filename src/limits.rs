@@ -99,3 +99,9 @@ const _: () = {
     // One group of a recovery fits into the overlay.
     assert!(REPLAY_GROUP_BLOCKS <= OVERLAY_BLOCKS_MAX);
 };
+
+/// Blocks that become durable with one sync.
+pub const COMMIT_GROUP_BLOCKS: usize = 64;
+
+/// Bytes of blocks that become durable with one sync, give or take the last block.
+pub const COMMIT_GROUP_BYTES: usize = 32 << 20;

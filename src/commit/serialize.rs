@@ -2,6 +2,10 @@
 //!
 //! The data, by far the largest part, is not copied where the block's own bytes are canonical already.
 
+use std::ops::Range;
+
+use bytes::Bytes;
+
 use crate::decode::DecodedBlock;
 use crate::proto::common::metadata_index;
 use crate::proto::wire::{put_bytes, put_element, put_uint, put_varint, varint_len};
@@ -9,16 +13,16 @@ use crate::types::{BlockNumber, Digest, ValidationCode};
 
 /// The stored form of a block, in up to three pieces.
 #[derive(Debug)]
-pub struct BlockParts<'b> {
+pub struct BlockParts {
     /// The header field, and tag and length of the data field.
     pub head: Vec<u8>,
     /// The elements of the data field.
-    pub data: std::borrow::Cow<'b, [u8]>,
+    pub data: Bytes,
     /// The metadata field.
     pub tail: Vec<u8>,
 }
 
-impl BlockParts<'_> {
+impl BlockParts {
     /// The pieces in their order.
     #[must_use]
     pub fn pieces(&self) -> [&[u8]; 3] {
@@ -30,11 +34,11 @@ impl BlockParts<'_> {
 ///
 /// Fabric: `protoutil/blockutils.go:InitBlockMetadata` and `kv_ledger.go:addBlockCommitHash`.
 #[must_use]
-pub fn serialize_block<'b>(
-    decoded: &'b DecodedBlock,
+pub fn serialize_block(
+    decoded: &DecodedBlock,
     codes: &[ValidationCode],
     commit_hash: Option<Digest>,
-) -> BlockParts<'b> {
+) -> BlockParts {
     let contents = decoded.contents();
     let mut header = Vec::with_capacity(96);
     put_uint(&mut header, 1, decoded.number().0);
@@ -74,9 +78,9 @@ fn metadata(
 }
 
 /// The data field's elements: the block's own bytes where they are canonical, else written anew.
-fn data_elements<'b>(envelopes: &[&'b [u8]], block: &'b [u8]) -> std::borrow::Cow<'b, [u8]> {
-    if let Some(contiguous) = contiguous(envelopes, block) {
-        return contiguous.into();
+fn data_elements(envelopes: &[&[u8]], block: &Bytes) -> Bytes {
+    if let Some(range) = contiguous(envelopes, block) {
+        return block.slice(range);
     }
     let mut elements = Vec::new();
     for envelope in envelopes {
@@ -86,7 +90,7 @@ fn data_elements<'b>(envelopes: &[&'b [u8]], block: &'b [u8]) -> std::borrow::Co
 }
 
 /// Where the block has all envelopes, one after another with tags and lengths in the shortest form.
-fn contiguous<'b>(envelopes: &[&'b [u8]], block: &'b [u8]) -> Option<&'b [u8]> {
+fn contiguous(envelopes: &[&[u8]], block: &[u8]) -> Option<Range<usize>> {
     let offset_of = |part: &[u8]| part.as_ptr().addr().checked_sub(block.as_ptr().addr());
     let prefix_len = |part: &[u8]| 1 + varint_len(part.len() as u64);
     let first = *envelopes.first()?;
@@ -102,5 +106,5 @@ fn contiguous<'b>(envelopes: &[&'b [u8]], block: &'b [u8]) -> Option<&'b [u8]> {
         }
         at += prefix.len() + envelope.len();
     }
-    block.get(start..at)
+    Some(start..at)
 }

@@ -14,6 +14,7 @@ use crate::proto::common::{
 };
 use crate::proto::wire::{Message, varint_len};
 use crate::sys::process::CpuMeter;
+use crate::stage::InStage;
 use crate::types::{BlockNumber, Digest};
 
 /// Everything in a block, borrowed from its bytes.
@@ -76,7 +77,7 @@ impl DecodedBlock {
 
     /// The bytes that the block came in.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &Bytes {
         self.cell.borrow_owner()
     }
 
@@ -219,4 +220,14 @@ fn strip_canonical<'a>(bytes: &'a [u8], tag: u8, value: &[u8]) -> Option<&'a [u8
         && first == tag;
     canonical.then_some(())?;
     after_length.strip_prefix(value)
+}
+
+impl InStage for DecodedBlock {
+    fn number(&self) -> BlockNumber {
+        self.number
+    }
+
+    fn transactions(&self) -> usize {
+        self.contents().transactions.len()
+    }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::definitions::Definitions;
 use super::error::Fault;
-use super::in_flight::{Frontier, InFlight, wait};
+use super::in_flight::{Frontier, FrontierView, InFlight, wait};
 use super::key_level::{BlockKeyPolicies, NoKeyPolicies, metadata_writes, written_keys};
 use super::transaction::{Context, Dispatched, validated_namespaces};
 use crate::channel::{Bundle, ConfigBlock};
@@ -16,6 +16,7 @@ use crate::lifecycle::{ApplicationOrg, ChannelFacts, LEGACY_NAMESPACE, LIFECYCLE
 use crate::msp::Identity;
 use crate::rwset::RwSet;
 use crate::sys::process::CpuMeter;
+use crate::stage::InStage;
 use crate::types::{BlockNumber, Namespace, NamespaceRef, TxIndex, ValidationCode};
 use crate::verify::{TxVerdict, VerifiedBlock};
 
@@ -136,7 +137,6 @@ impl<F: Frontier> EndorsementStage<F> {
         meter: &CpuMeter,
     ) -> Result<EndorsedBlock, Fault> {
         let block = verified.decoded().number();
-        self.in_flight.forget_through(self.frontier.indexed());
         let mut lifetimes = Lifetimes::default();
         let codes = self.codes(&verified, &mut lifetimes, meter)?;
         let transactions = &verified.decoded().contents().transactions;
@@ -155,12 +155,16 @@ impl<F: Frontier> EndorsementStage<F> {
         let block = verified.decoded().number();
         let mut codes: Vec<ValidationCode> =
             verified.verdicts().iter().map(code_so_far).collect();
-        let candidates = self.without_ledger_duplicates(verified, &mut codes, meter)?;
+        let mut view = self.frontier.view()?;
+        self.in_flight.forget_through(view.indexed());
+        let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, meter)?;
         if candidates.is_empty() {
             return Ok(codes);
         }
-        self.wait_for_needed(block, &candidates)?;
-        let view = self.frontier.view()?;
+        if let Some(needed) = self.needed(block, &candidates) {
+            wait(&self.frontier, needed, block)?;
+            view = self.frontier.view()?;
+        }
         self.definitions.use_bundle(verified.bundle());
         let facts = facts_of(&mut self.facts, verified.bundle());
         self.definitions.load(names(&candidates), &view, facts)?;
@@ -184,6 +188,7 @@ impl<F: Frontier> EndorsementStage<F> {
     fn without_ledger_duplicates<'b>(
         &self,
         verified: &'b VerifiedBlock,
+        view: &F::View,
         codes: &mut [ValidationCode],
         meter: &CpuMeter,
     ) -> Result<Vec<Candidate<'b>>, Fault> {
@@ -200,7 +205,7 @@ impl<F: Frontier> EndorsementStage<F> {
             .collect();
         let known: Vec<Vec<bool>> = all
             .par_chunks(CANDIDATES_PER_TASK)
-            .map(|chunk| meter.count(|| self.are_known_ids(chunk)))
+            .map(|chunk| meter.count(|| self.are_known_ids(chunk, view)))
             .collect::<Result<_, Fault>>()?;
         let known = known.into_iter().flatten();
         let mut new = Vec::with_capacity(all.len());
@@ -214,18 +219,17 @@ impl<F: Frontier> EndorsementStage<F> {
         Ok(new)
     }
 
-    fn are_known_ids(&self, candidates: &[Candidate<'_>]) -> Result<Vec<bool>, Fault> {
+    fn are_known_ids(
+        &self,
+        candidates: &[Candidate<'_>],
+        view: &F::View,
+    ) -> Result<Vec<bool>, Fault> {
         let ids = candidates.iter().map(|candidate| candidate.endorser.tx_id);
-        ids.map(|id| Ok(self.in_flight.contains_id(id) || self.frontier.contains_tx_id(id)?))
-            .collect()
+        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?)).collect()
     }
 
-    /// Back edge 2: waits for mvcc where a block in flight touches what this one needs.
-    fn wait_for_needed(
-        &mut self,
-        block: BlockNumber,
-        candidates: &[Candidate<'_>],
-    ) -> Result<(), Fault> {
+    /// Back edge 2: the last block in flight that touches what this one needs.
+    fn needed(&mut self, block: BlockNumber, candidates: &[Candidate<'_>]) -> Option<BlockNumber> {
         let mut needed = None;
         if let Some(changed) = self.in_flight.take_definition_change() {
             self.definitions.clear();
@@ -244,10 +248,7 @@ impl<F: Frontier> EndorsementStage<F> {
                 needed = needed.max(writer);
             }
         }
-        match needed {
-            Some(needed) => wait(&self.frontier, needed, block),
-            None => Ok(()),
-        }
+        needed
     }
 
     /// What later blocks must know of this one while it is in flight.
@@ -401,5 +402,15 @@ fn channel_facts(bundle: &Bundle) -> ChannelFacts {
     ChannelFacts {
         application_orgs: application_orgs.collect(),
         has_lifecycle_endorsement: bundle.has_lifecycle_endorsement(),
+    }
+}
+
+impl InStage for EndorsedBlock {
+    fn number(&self) -> BlockNumber {
+        self.verified.decoded().number()
+    }
+
+    fn transactions(&self) -> usize {
+        self.codes.len()
     }
 }

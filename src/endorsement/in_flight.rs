@@ -12,25 +12,28 @@ use crate::types::{BlockNumber, Namespace, NamespaceRef};
 
 /// The state ahead of the ledger, as mvcc leaves it: what endorsement reads.
 pub trait Frontier: Sync {
-    /// The state including every block that mvcc has validated so far.
-    type View: StateReader + Sync;
+    /// What it looks like at one moment.
+    type View: FrontierView;
 
     /// Waits until mvcc has validated `block`; `false` where it never will.
     fn wait_until_validated(&self, block: BlockNumber) -> bool;
 
-    /// The state now.
+    /// The frontier now, with the state after every block that mvcc has validated so far.
     ///
     /// # Errors
     /// The store failed.
     fn view(&self) -> Result<Self::View, ledger::Error>;
+}
 
-    /// Whether a durable block has a transaction with this id.
+/// The frontier at one moment.
+pub trait FrontierView: StateReader + Sync {
+    /// Whether one of the blocks up to [`FrontierView::indexed`] has a transaction with this id.
     ///
     /// # Errors
     /// The store failed.
     fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error>;
 
-    /// The last block whose ids [`Frontier::contains_tx_id`] knows; `None` before the first.
+    /// The last block whose transaction ids the view knows; `None` before the first.
     fn indexed(&self) -> Option<BlockNumber>;
 }
 

@@ -26,5 +26,5 @@ pub mod transaction;
 
 pub use block::{EndorsedBlock, EndorsementStage, Lifetimes, Writes};
 pub use error::Fault;
-pub use in_flight::Frontier;
+pub use in_flight::{Frontier, FrontierView};
 

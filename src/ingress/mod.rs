@@ -16,6 +16,7 @@ pub use file::BlockFile;
 pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 
+use crate::stage::InStage;
 use crate::types::BlockNumber;
 
 /// One serialized `common.Block`, as it came.
@@ -41,3 +42,12 @@ pub trait BlockSource: Send {
     }
 }
 
+impl InStage for RawBlock {
+    fn number(&self) -> BlockNumber {
+        self.expected
+    }
+
+    fn transactions(&self) -> usize {
+        0
+    }
+}

@@ -178,6 +178,15 @@ pub enum Error {
         /// The block that was given instead.
         found: BlockNumber,
     },
+    /// A stored block cannot be replayed. The reason belongs to a layer that the ledger does not know.
+    #[error("cannot replay stored block {block}")]
+    Replay {
+        /// The block.
+        block: BlockNumber,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A view was kept longer than its age allows. Open a new one.
     #[error("the view of height {height} is too old to be read: open a new one")]
     ViewExpired {

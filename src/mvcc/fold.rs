@@ -217,7 +217,7 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
         let Self {
             block,
             state,
-            block_to_live: _,
+            block_to_live,
             overlay,
             history,
             ..

@@ -10,8 +10,10 @@ use super::{
 };
 use crate::decode::DecodedBlock;
 use crate::endorsement::{EndorsedBlock, Frontier, Lifetimes, Writes};
-use crate::ledger::UpdateBatch;
+use crate::ledger::PendingBatch;
 use crate::lifecycle;
+use crate::sys::process::CpuMeter;
+use crate::stage::InStage;
 use crate::types::{BlockNumber, Digest, NamespaceRef, ValidationCode};
 
 /// A block with its final verdicts and what it does to the state.
@@ -19,7 +21,7 @@ use crate::types::{BlockNumber, Digest, NamespaceRef, ValidationCode};
 pub struct ValidatedBlock {
     endorsed: EndorsedBlock,
     codes: Vec<ValidationCode>,
-    batch: Arc<UpdateBatch>,
+    batch: PendingBatch,
     commit_hash: Option<Digest>,
 }
 
@@ -44,7 +46,7 @@ impl ValidatedBlock {
 
     /// What the block does to the state.
     #[must_use]
-    pub fn batch(&self) -> &Arc<UpdateBatch> {
+    pub fn batch(&self) -> &PendingBatch {
         &self.batch
     }
 
@@ -73,9 +75,13 @@ impl<F: Frontier> MvccStage<F> {
     ///
     /// # Errors
     /// The channel must stop before this block.
-    pub fn validate(&mut self, endorsed: EndorsedBlock) -> Result<ValidatedBlock, Fault> {
+    pub fn validate(
+        &mut self,
+        endorsed: EndorsedBlock,
+        meter: &CpuMeter,
+    ) -> Result<ValidatedBlock, Fault> {
         let number = endorsed.verified().decoded().number();
-        let Folded { codes: folded, batch } = self.fold(&endorsed, number)?;
+        let Folded { codes: folded, batch } = meter.count(|| self.fold(&endorsed, number))?;
         let mut codes = endorsed.codes().to_vec();
         for (tx, code) in folded {
             if let Some(slot) = codes.get_mut(tx.0 as usize) {
@@ -89,7 +95,7 @@ impl<F: Frontier> MvccStage<F> {
         });
         let hash = hash.filter(|_| number != BlockNumber(0));
         self.commit_hash = hash;
-        Ok(ValidatedBlock { endorsed, codes, batch: Arc::new(batch), commit_hash: hash })
+        Ok(ValidatedBlock { endorsed, codes, batch: PendingBatch::new(Arc::new(batch)), commit_hash: hash })
     }
 
     fn fold(&self, endorsed: &EndorsedBlock, number: BlockNumber) -> Result<Folded, Fault> {
@@ -112,5 +118,15 @@ impl<F: Frontier> MvccStage<F> {
 impl BlockToLive for Lifetimes {
     fn block_to_live(&self, name: &str, collection: &str) -> Result<u64, lifecycle::Fault> {
         Ok(self.of(NamespaceRef::hashed(name, collection)).unwrap_or(0))
+    }
+}
+
+impl InStage for ValidatedBlock {
+    fn number(&self) -> BlockNumber {
+        self.decoded().number()
+    }
+
+    fn transactions(&self) -> usize {
+        self.codes.len()
     }
 }

@@ -1,7 +1,7 @@
 //! Why a run of the pipeline ended before its source did.
 
 use crate::types::BlockNumber;
-use crate::{decode, endorsement, ingress, ledger, mvcc, verify};
+use crate::{channel, decode, endorsement, ingress, ledger, mvcc, verify};
 
 /// The run stopped. Every block before the one named is durable.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,12 @@ pub enum Stop {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// The ledger's own configuration is not one that this version can use.
+    #[error("the channel configuration in the ledger cannot be used")]
+    Config(#[from] channel::ConfigError),
+    /// The state has no channel configuration.
+    #[error("the state has no channel configuration; rebuild it with 'heddle ledger rebuild-state'")]
+    NoConfig,
     /// A thread could not be started.
     #[error("cannot start a thread for the pipeline")]
     Thread(#[source] std::io::Error),
@@ -55,6 +61,8 @@ impl Stop {
             | Self::Endorsement(_)
             | Self::Mvcc { .. }
             | Self::Ledger(_)
+            | Self::Config(_)
+            | Self::NoConfig
             | Self::Thread(_)
             | Self::Workers(_)
             | Self::Panicked { .. } => false,

@@ -1,19 +1,24 @@
-//! The state ahead of the ledger: batches that mvcc has made and that are not in the database yet.
+//! The state ahead of the ledger: batches that mvcc has made and that are not durable yet.
 //!
 //! Written by the mvcc thread, read by endorsement (back edge 2) and by mvcc itself (back edge 3).
-//! Invariant: the batches reach, without a gap, from at most the database's height up to the last
+//! Invariant: the batches reach, without a gap, from at most the ledger's height up to the last
 //! validated block, so a view over both is the state of that block.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::endorsement;
-use crate::ledger::{self, LayeredState, Ledger, PendingBatch};
-use crate::types::BlockNumber;
+use crate::endorsement::{Frontier, FrontierView};
+use crate::ledger::{
+    self, Expiry, LayeredState, Ledger, PendingBatch, StateReader, StateValue, TxKey, View,
+};
+use crate::types::{BlockNumber, NamespaceRef, Version};
 
 /// The frontier of one channel.
 #[derive(Debug)]
 pub struct PipelineFrontier<'l> {
     ledger: &'l Ledger,
+    /// Threads that read one view at the same time.
+    readers: usize,
     state: Mutex<State>,
     moved: Condvar,
 }
@@ -21,26 +26,28 @@ pub struct PipelineFrontier<'l> {
 #[derive(Debug, Default)]
 struct State {
     /// In order.
-    pending: Vec<PendingBatch>,
+    pending: VecDeque<PendingBatch>,
     validated: Option<BlockNumber>,
     ended: bool,
 }
 
 impl<'l> PipelineFrontier<'l> {
     /// The frontier of a pipeline that starts at the ledger's height.
-    pub fn new(ledger: &'l Ledger) -> Self {
-        let validated = ledger.height().0.checked_sub(1).map(BlockNumber);
+    pub fn new(ledger: &'l Ledger, readers: usize) -> Self {
+        let validated = ledger.height().checked_sub(1).map(BlockNumber);
         let state = Mutex::new(State { validated, ..State::default() });
-        Self { ledger, state, moved: Condvar::new() }
+        Self { ledger, readers, state, moved: Condvar::new() }
     }
 
-    /// Publishes what block `number` does to the state.
-    pub fn publish(&self, number: BlockNumber, batch: PendingBatch) {
-        let applied = self.ledger.applied_height();
+    /// Publishes what the next block does to the state.
+    pub fn publish(&self, batch: PendingBatch) {
+        let height = self.ledger.height();
         let mut state = self.lock();
-        state.pending.retain(|pending| pending.block >= applied);
-        state.pending.push(batch);
-        state.validated = Some(number);
+        while state.pending.front().is_some_and(|first| first.block.0 < height) {
+            state.pending.pop_front();
+        }
+        state.validated = Some(batch.block);
+        state.pending.push_back(batch);
         drop(state);
         self.moved.notify_all();
     }
@@ -57,8 +64,8 @@ impl<'l> PipelineFrontier<'l> {
     }
 }
 
-impl endorsement::Frontier for Arc<PipelineFrontier<'_>> {
-    type View = LayeredState;
+impl Frontier for &PipelineFrontier<'_> {
+    type View = PipelineView;
 
     fn wait_until_validated(&self, block: BlockNumber) -> bool {
         let mut state = self.lock();
@@ -71,17 +78,60 @@ impl endorsement::Frontier for Arc<PipelineFrontier<'_>> {
         true
     }
 
-    fn view(&self) -> Result<LayeredState, ledger::Error> {
-        // The batches are taken first: the database can only have moved closer to them since.
-        let pending = self.lock().pending.clone();
-        self.ledger.layered(pending)
+    fn view(&self) -> Result<PipelineView, ledger::Error> {
+        // The batches first: the ledger can only have taken over some of them since.
+        let pending: Vec<PendingBatch> = self.lock().pending.iter().cloned().collect();
+        let durable = self.ledger.view_for(self.readers)?;
+        let state = durable.with_pending(&pending)?;
+        Ok(PipelineView { durable, state })
     }
+}
 
+/// The frontier at one moment.
+#[derive(Debug)]
+pub struct PipelineView {
+    durable: View,
+    state: LayeredState,
+}
+
+impl FrontierView for PipelineView {
     fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error> {
-        self.ledger.contains_tx_id(id)
+        self.durable.contains_tx(&TxKey::of(id))
     }
 
     fn indexed(&self) -> Option<BlockNumber> {
-        self.ledger.height().0.checked_sub(1).map(BlockNumber)
+        self.durable.height().checked_sub(1).map(BlockNumber)
+    }
+}
+
+impl StateReader for PipelineView {
+    fn version(
+        &self,
+        namespace: NamespaceRef<'_>,
+        key: &[u8],
+    ) -> Result<Option<Version>, ledger::Error> {
+        self.state.version(namespace, key)
+    }
+
+    fn get(
+        &self,
+        namespace: NamespaceRef<'_>,
+        key: &[u8],
+    ) -> Result<Option<StateValue>, ledger::Error> {
+        self.state.get(namespace, key)
+    }
+
+    fn range(
+        &self,
+        namespace: NamespaceRef<'_>,
+        start: &[u8],
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
+    ) -> Result<(), ledger::Error> {
+        self.state.range(namespace, start, end, visit)
+    }
+
+    fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, ledger::Error> {
+        self.state.expiring(block)
     }
 }

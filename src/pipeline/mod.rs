@@ -18,11 +18,9 @@ mod error;
 mod frontier;
 mod report;
 mod run;
+mod start;
 
 pub use error::Stop;
 pub use frontier::PipelineFrontier;
-pub use report::Report;
+pub use report::{Gauges, Report};
 pub use run::{Pipeline, PipelineOptions};
-
-#[cfg(test)]
-mod tests;

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::metrics::StageReading;
+use crate::metrics::{StageMetrics, StageReading};
 use crate::queue::{QueueGauge, QueueReading};
-use crate::stage::{Stage, TraceEntry};
+use crate::stage::{Trace, TraceEntry};
 
 /// The counters of a run, readable while it goes.
 #[derive(Debug, Clone)]
 pub struct Gauges {
-    pub(super) stages: Vec<Stage>,
+    pub(super) stages: Vec<Arc<StageMetrics>>,
     pub(super) queues: Vec<Arc<QueueGauge>>,
+    trace: Arc<Trace>,
 }
 
 /// What a run has done.
@@ -27,15 +28,18 @@ pub struct Report {
 }
 
 impl Gauges {
+    pub(super) fn new(trace: Arc<Trace>) -> Self {
+        Self { stages: Vec::new(), queues: Vec::new(), trace }
+    }
+
     /// The numbers now.
     #[must_use]
     pub fn read(&self) -> Report {
-        let trace = self.stages.first().map(|stage| &stage.trace);
         Report {
-            stages: self.stages.iter().map(|stage| stage.metrics.read()).collect(),
+            stages: self.stages.iter().map(|stage| stage.read()).collect(),
             queues: self.queues.iter().map(|queue| queue.read()).collect(),
-            blocks_in_flight_max: trace.map_or(0, |trace| trace.in_flight_max()),
-            trace: trace.map(|trace| trace.entries()).unwrap_or_default(),
+            blocks_in_flight_max: self.trace.in_flight_max(),
+            trace: self.trace.entries(),
         }
     }
 }

@@ -11,8 +11,8 @@ pub use trace::{Trace, TraceEntry};
 
 use crate::metrics::StageMetrics;
 use crate::queue::{Inbox, Outbox};
-use crate::sys::clock::Clock;
-use crate::sys::process::thread_cpu_ns;
+use crate::sys::clock::{Clock, Instant};
+use crate::sys::process::{CpuMeter, thread_cpu_ns};
 use crate::types::BlockNumber;
 
 /// A block on its way, as far as a stage driver needs to know.
@@ -55,9 +55,13 @@ impl Stage {
     ) -> Ended<E> {
         while let Some(item) = inbox.receive() {
             let number = item.number();
-            match self.timed(number, || work(item)) {
+            let (start, cpu) = (self.clock.now(), thread_cpu_ns());
+            let result = work(item);
+            self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
+            match result {
                 Err(error) => return Ended::Stopped(number, error),
                 Ok(done) => {
+                    self.count(&done, start, self.clock.now());
                     if outbox.send(done).is_err() {
                         return Ended::Drained;
                     }
@@ -67,26 +71,44 @@ impl Stage {
         Ended::Drained
     }
 
-    /// Works on one block, and counts it where that succeeds.
-    fn timed<O: InStage, E>(
-        &self,
-        number: BlockNumber,
-        work: impl FnOnce() -> Result<O, E>,
-    ) -> Result<O, E> {
-        let (start, cpu) = (self.clock.now(), thread_cpu_ns());
-        let done = work()?;
-        let end = self.clock.now();
-        let wall_us = end.since(start).as_micros();
+    /// Runs `work` on the workers; parallel iterators inside it spread over them. What they count in
+    /// `meter` is this stage's.
+    pub fn spread<R: Send>(&self, meter: &CpuMeter, work: impl FnOnce() -> R + Send) -> R {
+        let result = self.workers.install(work);
+        self.metrics.add_cpu_ns(meter.take_ns());
+        result
+    }
+
+    /// Runs `work` on the stage's own thread, and counts its CPU time.
+    pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
+        let cpu = thread_cpu_ns();
+        let result = work();
         self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
-        self.metrics.block_done(done.transactions(), u64::try_from(wall_us).unwrap_or(u64::MAX));
-        self.trace.note(TraceEntry { stage: self.metrics.name(), number, start, end });
+        result
+    }
+
+    /// Works on a group of blocks at once; each counts with the group's time.
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub fn group<I: InStage, O: InStage, E>(
+        &self,
+        group: Vec<I>,
+        work: impl FnOnce(Vec<I>) -> Result<Vec<O>, E>,
+    ) -> Result<Vec<O>, E> {
+        let start = self.clock.now();
+        let done = self.alone(|| work(group))?;
+        let end = self.clock.now();
+        for block in &done {
+            self.count(block, start, end);
+        }
         Ok(done)
     }
 
-    /// Runs `work` on the workers; parallel iterators inside it spread over them.
-    ///
-    /// CPU time of the workers is counted by [`Stage::counted`].
-    pub fn spread<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.workers.install(work)
+    fn count<O: InStage>(&self, done: &O, start: Instant, end: Instant) {
+        let wall_us = u64::try_from(end.since(start).as_micros()).unwrap_or(u64::MAX);
+        self.metrics.block_done(done.transactions(), wall_us);
+        let (stage, number) = (self.metrics.name(), done.number());
+        self.trace.note(TraceEntry { stage, number, start, end });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::endorsement::Frontier;
+use crate::endorsement::{Frontier, FrontierView};
 use crate::ledger::{Effect, Error, Expiry, StateReader, StateValue, UpdateBatch};
 use crate::types::{BlockNumber, Namespace, NamespaceRef};
 
@@ -74,7 +74,7 @@ pub struct MemoryFrontier(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     state: Arc<MemoryState>,
-    ids: HashSet<String>,
+    ids: Arc<HashSet<String>>,
     last: Option<BlockNumber>,
 }
 
@@ -83,7 +83,7 @@ impl MemoryFrontier {
     pub fn commit<'a>(&self, batch: &UpdateBatch, ids: impl Iterator<Item = &'a str>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut inner.state).apply(batch);
-        inner.ids.extend(ids.map(str::to_owned));
+        Arc::make_mut(&mut inner.ids).extend(ids.map(str::to_owned));
         inner.last = Some(batch.block);
     }
 
@@ -94,13 +94,17 @@ impl MemoryFrontier {
     }
 }
 
-/// [`MemoryState`] shared.
+/// The frontier at one moment.
 #[derive(Debug)]
-pub struct SharedState(Arc<MemoryState>);
+pub struct MemoryView {
+    state: Arc<MemoryState>,
+    ids: Arc<HashSet<String>>,
+    last: Option<BlockNumber>,
+}
 
-impl StateReader for SharedState {
+impl StateReader for MemoryView {
     fn get(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<StateValue>, Error> {
-        self.0.get(namespace, key)
+        self.state.get(namespace, key)
     }
 
     fn range(
@@ -110,31 +114,35 @@ impl StateReader for SharedState {
         end: Option<&[u8]>,
         visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
     ) -> Result<(), Error> {
-        self.0.range(namespace, start, end, visit)
+        self.state.range(namespace, start, end, visit)
     }
 
     fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, Error> {
-        self.0.expiring(block)
+        self.state.expiring(block)
     }
 }
 
 impl Frontier for MemoryFrontier {
-    type View = SharedState;
+    type View = MemoryView;
 
     fn wait_until_validated(&self, block: BlockNumber) -> bool {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.last.is_some_and(|last| last >= block)
     }
 
-    fn view(&self) -> Result<SharedState, Error> {
-        Ok(SharedState(self.state()))
+    fn view(&self) -> Result<MemoryView, Error> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, ids) = (Arc::clone(&inner.state), Arc::clone(&inner.ids));
+        Ok(MemoryView { state, ids, last: inner.last })
     }
+}
 
+impl FrontierView for MemoryView {
     fn contains_tx_id(&self, id: &str) -> Result<bool, Error> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(id))
+        Ok(self.ids.contains(id))
     }
 
     fn indexed(&self) -> Option<BlockNumber> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).last
+        self.last
     }
 }

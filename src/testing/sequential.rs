@@ -67,7 +67,7 @@ impl SequentialChannel {
         let decoded = decode_block(RawBlock { expected: self.next, bytes }, &meter)?;
         let verified = self.chain.verify(decoded, &meter)?;
         let endorsed = self.endorsement.endorse(verified, &meter)?;
-        let validated = self.mvcc.validate(endorsed)?;
+        let validated = self.mvcc.validate(endorsed, &meter)?;
         let transactions = &validated.decoded().contents().transactions;
         let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
         self.frontier.commit(validated.batch(), ids);

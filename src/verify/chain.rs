@@ -8,6 +8,7 @@ use super::transaction::{TxVerdict, verify_transactions};
 use crate::channel::{Bundle, ConfigBlock};
 use crate::decode::{DecodedBlock, SignedKind, TxBody};
 use crate::sys::process::CpuMeter;
+use crate::stage::InStage;
 use crate::types::{BlockNumber, ChannelId, Digest};
 
 /// The last block of a chain.
@@ -158,4 +159,14 @@ fn apply_config(
         current = Some(Arc::new(next.map_err(|error| Fault::Config { number, tx, error })?));
     }
     Ok(current)
+}
+
+impl InStage for VerifiedBlock {
+    fn number(&self) -> BlockNumber {
+        self.decoded.number()
+    }
+
+    fn transactions(&self) -> usize {
+        self.verdicts.len()
+    }
 }
