@@ -2,7 +2,7 @@
 
 use super::kit::*;
 use crate::channel::Bundle;
-use crate::proto::wire::put_uint;
+use crate::proto::wire::{put_element, put_uint};
 
 #[test]
 fn unknown_values() {
@@ -298,4 +298,48 @@ fn acls() {
             ("b", "/Channel/Writers")
         ]
     );
+}
+
+#[test]
+fn consenters() {
+    let consenter = |id: u64, host: &[u8]| {
+        let mut bytes = Vec::new();
+        put_uint(&mut bytes, 1, id);
+        put_element(&mut bytes, 2, host);
+        put_uint(&mut bytes, 3, 7050);
+        for (number, value) in [(4, "MSP"), (5, "identity"), (6, "client"), (7, "server")] {
+            put_element(&mut bytes, number, value.as_bytes());
+        }
+        message(1, &bytes)
+    };
+    let mut root = root();
+    let mapping = [
+        consenter(2, b"two"),
+        consenter(1, b"one"),
+        consenter(2, b"other"),
+        message(1, b""),
+    ];
+    set(&mut root, "Orderer", "Orderers", &mapping.concat());
+    let bundle = Bundle::from_genesis(&channel(), &envelope(0, &root)).unwrap();
+    let orderer = bundle.orderer();
+    let hosts: Vec<_> = orderer
+        .consenters
+        .iter()
+        .map(|consenter| &consenter.host[..])
+        .collect();
+    assert_eq!(hosts, ["two", "one", "other", ""]);
+    let two = orderer.consenter(2).unwrap();
+    assert_eq!(
+        (&two.host[..], two.port, &two.msp_id[..]),
+        ("two", 7050, "MSP")
+    );
+    assert_eq!(two.identity, b"identity");
+    assert_eq!(two.client_tls_cert, b"client");
+    assert_eq!(two.server_tls_cert, b"server");
+    assert_eq!(
+        two.serialized_identity,
+        [message(1, b"MSP"), message(2, b"identity")].concat()
+    );
+    assert_eq!(orderer.consenter(0).unwrap().serialized_identity, b"");
+    assert!(orderer.consenter(3).is_none());
 }
