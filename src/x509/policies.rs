@@ -255,6 +255,6 @@ impl<'a> Graph<'a> {
             matches!((parents.next(), parents.next()), (Some(only), None) if only.policy == ANY_POLICY)
         };
         self.leaves.contains_key(ANY_POLICY)
-            || strata.flat_map(BTreeMap::values).any(|id| from_any(id))
+            || strata.flat_map(BTreeMap::values).any(from_any)
     }
 }
