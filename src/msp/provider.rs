@@ -130,7 +130,7 @@ impl Msp {
     pub(super) fn import(&self, pem: &[u8]) -> Result<Imported, IdentityError> {
         let certificate = certificate_from_pem(pem)?;
         let key = certificate
-            .key()
+            .public_key()
             .cloned()
             .ok_or(IdentityError::UnknownKey)?;
         let (certificate, chain) = self.sanitize(certificate).map_err(IdentityError::Chain)?;
@@ -187,9 +187,7 @@ impl Msp {
             return Ok((certificate, None));
         }
         if certificate.is_ca() && certificate.is_signed_by(&certificate) {
-            let own = certificate
-                .with_low_s(&certificate)
-                .map_err(ChainError::Signature)?;
+            let own = with_low_s(&certificate, &certificate)?;
             // A root is its own trust anchor here; whether it is one of the MSP's is not asked.
             let mut roots = CertPool::new();
             roots.add(own.clone());
@@ -198,10 +196,8 @@ impl Msp {
         }
         let chain = self.unique_chain(&certificate)?;
         let issuer = chain.get(1).ok_or(ChainError::OnlyRoot)?;
-        let sanitized = certificate
-            .with_low_s(issuer)
-            .map_err(ChainError::Signature)?;
-        let unchanged = sanitized.raw() == certificate.raw();
+        let sanitized = with_low_s(&certificate, issuer)?;
+        let unchanged = sanitized == certificate;
         Ok((sanitized, unchanged.then_some(chain)))
     }
 
@@ -259,4 +255,11 @@ impl Msp {
 pub(super) fn certificate_from_pem(pem: &[u8]) -> Result<Certificate, IdentityError> {
     let block = x509::pem::first_block(pem).ok_or(IdentityError::NoPem)?;
     Certificate::parse(&block.bytes).map_err(IdentityError::Certificate)
+}
+
+fn with_low_s(certificate: &Certificate, issuer: &Certificate) -> Result<Certificate, ChainError> {
+    let key = issuer
+        .public_key()
+        .ok_or(ChainError::Signature(x509::Error::IssuerKey))?;
+    certificate.with_low_s(key).map_err(ChainError::Signature)
 }

@@ -137,8 +137,8 @@ impl Msp {
             let imported = self.import_at(pem, CertificatePlace::Intermediate(index))?;
             self.intermediates.push(imported.certificate);
         }
-        self.root_pool = pool(&self.roots);
-        self.intermediate_pool = pool(&self.intermediates);
+        self.root_pool = self.roots.iter().cloned().collect();
+        self.intermediate_pool = self.intermediates.iter().cloned().collect();
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl Msp {
         if !ca.is_ca() {
             return Err(SetupFault::NotCa { place });
         }
-        if ca.subject_key_id().is_none() {
+        if ca.subject_key_id_of_authority().is_none() {
             return Err(SetupFault::CaWithoutSki { place });
         }
         let invalid = |source| SetupFault::CaInvalid { place, source };
@@ -266,7 +266,7 @@ impl Msp {
         let (ca, _) = self
             .sanitize(certificate)
             .map_err(|source| unreadable(IdentityError::Chain(source)))?;
-        if self.roots.iter().any(|root| root.raw() == ca.raw()) {
+        if self.roots.contains(&ca) {
             return Ok(self.certifiers_id(&[ca]));
         }
         if !self
@@ -370,12 +370,4 @@ fn decode(config: &[u8]) -> Result<FabricMspConfig<'_>, SetupFault> {
 
 fn read_certificate(pem: &[u8], place: CertificatePlace) -> Result<Certificate, SetupFault> {
     certificate_from_pem(pem).map_err(|source| SetupFault::Certificate { place, source })
-}
-
-fn pool(certificates: &[Certificate]) -> CertPool {
-    let mut pool = CertPool::new();
-    for certificate in certificates {
-        pool.add(certificate.clone());
-    }
-    pool
 }

@@ -71,14 +71,14 @@ impl Msp {
     ) -> Result<(), InvalidIdentity> {
         let without_ski = InvalidIdentity::IssuerWithoutSki;
         let issuer = chain.get(1).ok_or(without_ski.clone())?;
-        let issuer_ski = issuer.subject_key_id().ok_or(without_ski)?;
+        let issuer_ski = issuer.subject_key_id_of_authority().ok_or(without_ski)?;
         for (index, crl) in self.crls.iter().enumerate() {
             let issuer_id = crl
                 .authority_key_id()
                 .ok_or(InvalidIdentity::CrlWithoutAki { index })?;
             // A list with a bad signature counts for nothing.
             if issuer_id == issuer_ski
-                && crl.revokes(certificate.serial())
+                && crl.lists(certificate.serial())
                 && crl.is_signed_by(issuer)
             {
                 return Err(InvalidIdentity::Revoked { index });

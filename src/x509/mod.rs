@@ -1,111 +1,41 @@
-//! Stand-in until the real module is merged: signatures only.
-#![allow(
-    missing_docs,
-    unused_variables,
-    clippy::unimplemented,
-    clippy::missing_panics_doc,
-    clippy::allow_attributes_without_reason
-)]
+//! X.509 certificates, chains and revocation lists, exactly as Go and Fabric take them.
+//!
+//! What is a certificate and what is not decides over transactions, so the rules are those of the
+//! Go release under Fabric (1.26), lenient and strict in the same places:
+//! - [`pem::first_block`] is `encoding/pem`;
+//! - [`Certificate::parse`] is `crypto/x509.ParseCertificate`;
+//! - [`chains`] is `Certificate.Verify` with roots, intermediates and a time, nothing else set;
+//! - [`unique_chain`], [`Certificate::with_low_s`], [`Crl`] are what Fabric's MSP builds on them.
+//!
+//! Invariants: time is an argument; everything is owned or shared, nothing is global; hostile bytes
+//! give an error, never a panic; nothing recurses deeper than a chain is long.
+//!
+//! Knows nothing of MSPs, roles or channels.
 
-use crate::crypto::PublicKey;
+mod asn1;
+mod certificate;
+mod chain;
+mod constraints;
+mod crl;
+mod der;
+mod error;
+mod extensions;
+mod general_names;
+mod low_s;
+mod names;
+pub mod pem;
+mod policies;
+mod pool;
+mod spki;
+mod time;
+mod uri;
 
-pub mod pem {
-    #[derive(Debug)]
-    pub struct PemBlock<'a> {
-        pub label: &'a [u8],
-        pub bytes: Vec<u8>,
-    }
-    pub fn first_block(text: &[u8]) -> Option<PemBlock<'_>> {
-        unimplemented!()
-    }
-}
+#[cfg(test)]
+mod tests;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    #[error("malformed")]
-    Malformed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChainError {
-    #[error("no chain")]
-    None,
-}
-
-#[derive(Debug, Clone)]
-pub struct Certificate;
-
-impl Certificate {
-    pub fn parse(der: &[u8]) -> Result<Self, Error> {
-        unimplemented!()
-    }
-    pub fn raw(&self) -> &[u8] {
-        unimplemented!()
-    }
-    pub fn key(&self) -> Option<&PublicKey> {
-        unimplemented!()
-    }
-    pub fn is_ca(&self) -> bool {
-        unimplemented!()
-    }
-    pub fn is_ecdsa_signed(&self) -> bool {
-        unimplemented!()
-    }
-    pub fn is_signed_by(&self, issuer: &Certificate) -> bool {
-        unimplemented!()
-    }
-    pub fn with_low_s(&self, issuer: &Certificate) -> Result<Self, Error> {
-        unimplemented!()
-    }
-    pub fn not_before(&self) -> i64 {
-        unimplemented!()
-    }
-    pub fn serial(&self) -> &[u8] {
-        unimplemented!()
-    }
-    pub fn organizational_units(&self) -> &[String] {
-        unimplemented!()
-    }
-    pub fn subject_key_id(&self) -> Option<&[u8]> {
-        unimplemented!()
-    }
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct CertPool;
-
-impl CertPool {
-    pub fn new() -> Self {
-        Self
-    }
-    pub fn add(&mut self, certificate: Certificate) {
-        unimplemented!()
-    }
-}
-
-#[derive(Debug, Clone)]
-pub struct Crl;
-
-impl Crl {
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        unimplemented!()
-    }
-    pub fn authority_key_id(&self) -> Option<&[u8]> {
-        unimplemented!()
-    }
-    pub fn revokes(&self, serial: &[u8]) -> bool {
-        unimplemented!()
-    }
-    pub fn is_signed_by(&self, issuer: &Certificate) -> bool {
-        unimplemented!()
-    }
-}
-
-pub fn unique_chain(
-    leaf: &Certificate,
-    roots: &CertPool,
-    intermediates: &CertPool,
-    at: i64,
-) -> Result<Vec<Certificate>, ChainError> {
-    unimplemented!()
-}
+pub use certificate::Certificate;
+pub use chain::{chains, has_legacy_name_constraints_violation, unique_chain};
+pub use crl::Crl;
+pub use error::{ChainError, Error};
+pub use extensions::Extension;
+pub use pool::CertPool;
