@@ -111,7 +111,7 @@ fn signatures() {
         })
         .split(" does not")
         .next(),
-        Some("header of config signature 2")
+        Some("header of config signature 1")
     );
 }
 
