@@ -254,11 +254,12 @@ fn certificates_of_ed25519_cas_are_taken_as_they_are() {
         // No chain is needed to read it, but to be valid.
         let foreign = Issued::self_signed(Spec::leaf("leaf", &[], Key::ed25519(3)));
         let chain = ChainError::Verification(x509::ChainError::None);
-        let expected = match version {
-            MspVersion::V3_0 => InvalidIdentity::Chain(chain),
-            _ => InvalidIdentity::KeyAlgorithm {
+        let expected = if version == MspVersion::V3_0 {
+            InvalidIdentity::Chain(chain)
+        } else {
+            InvalidIdentity::KeyAlgorithm {
                 algorithm: "Ed25519",
-            },
+            }
         };
         assert_eq!(validity(&msp, &foreign), Err(expected));
     }

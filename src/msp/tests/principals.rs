@@ -119,12 +119,15 @@ fn combined_principals_hold_where_all_parts_do() {
         }
         assert_eq!(both, Ok(()));
         assert_eq!(
-            asked(&[combined(&[blue.clone()]), combined(&[member.clone()])]),
+            asked(&[
+                combined(std::slice::from_ref(&blue)),
+                combined(std::slice::from_ref(&member))
+            ]),
             Ok(())
         );
         let not_admin = Err(Unsatisfied::NotListedAdmin);
         assert_eq!(
-            asked(&[member.clone(), combined(&[admin.clone()])]),
+            asked(&[member.clone(), combined(std::slice::from_ref(&admin))]),
             not_admin
         );
         let broken = |broken| Err(Unsatisfied::Broken(broken));
