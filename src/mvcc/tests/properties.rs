@@ -141,26 +141,14 @@ fn simulate(actions: &[Action], state: &MemoryState) -> RwSet<'static> {
     for action in actions {
         match *action {
             Action::Read {
-                namespace: number,
+                namespace,
                 key,
                 seen,
             } => {
-                let (key, at) = (KEYS[key], namespace(number));
-                let committed = state.version(at, key.as_bytes()).unwrap();
-                let version = match seen {
-                    Seen::Committed => committed.map(|version| (version.block, version.tx)),
-                    Seen::Absent => None,
-                    Seen::Other => Some((0, 0)),
-                };
-                match at.collection {
-                    None => part(&mut set, at.name).reads.push(read(key, version)),
-                    Some(name) => collection(&mut set, at.name, name)
-                        .hashed_reads
-                        .push(hashed_read(key, version)),
-                }
+                record_read(&mut set, namespace, KEYS[key], seen, state);
             }
             Action::Range {
-                namespace: number,
+                namespace,
                 start,
                 end,
                 exhausted,
@@ -173,43 +161,70 @@ fn simulate(actions: &[Action], state: &MemoryState) -> RwSet<'static> {
                     itr_exhausted: exhausted,
                     reads_info: ReadsInfo::Unset,
                 };
-                let name = CHAINCODES[number];
-                let query = record(query, name, state, degree, spoil);
+                let name = CHAINCODES[namespace];
+                let query = record_range(query, name, state, degree, spoil);
                 part(&mut set, name).range_queries.push(query);
             }
             Action::Put {
-                namespace: number,
+                namespace,
                 key,
                 value,
             } => {
-                write(&mut set, number, put(KEYS[key], VALUES[value]));
+                write(&mut set, namespace, put(KEYS[key], VALUES[value]));
             }
-            Action::Delete {
-                namespace: number,
-                key,
-            } => {
-                write(&mut set, number, delete(KEYS[key]));
-            }
+            Action::Delete { namespace, key } => write(&mut set, namespace, delete(KEYS[key])),
             Action::Metadata {
-                namespace: number,
+                namespace,
                 key,
                 value,
             } => {
-                let at = namespace(number);
-                let write = new_metadata(KEYS[key], METADATA[value]);
-                match at.collection {
-                    None => part(&mut set, at.name).metadata_writes.push(write),
-                    Some(name) => collection(&mut set, at.name, name).metadata_writes.push(
-                        KvMetadataWriteHash {
-                            key_hash: write.key.as_bytes(),
-                            entries: write.entries,
-                        },
-                    ),
-                }
+                write_metadata(
+                    &mut set,
+                    namespace,
+                    new_metadata(KEYS[key], METADATA[value]),
+                );
             }
         }
     }
     set
+}
+
+fn record_read(
+    set: &mut RwSet<'static>,
+    number: usize,
+    key: &'static str,
+    seen: Seen,
+    state: &MemoryState,
+) {
+    let at = namespace(number);
+    let committed = state.version(at, key.as_bytes()).unwrap();
+    let version = match seen {
+        Seen::Committed => committed.map(|version| (version.block, version.tx)),
+        Seen::Absent => None,
+        Seen::Other => Some((0, 0)),
+    };
+    match at.collection {
+        None => part(set, at.name).reads.push(read(key, version)),
+        Some(name) => {
+            collection(set, at.name, name)
+                .hashed_reads
+                .push(hashed_read(key, version));
+        }
+    }
+}
+
+fn write_metadata(set: &mut RwSet<'static>, number: usize, write: KvMetadataWrite<'static>) {
+    let at = namespace(number);
+    match at.collection {
+        None => part(set, at.name).metadata_writes.push(write),
+        Some(name) => {
+            let write = KvMetadataWriteHash {
+                key_hash: write.key.as_bytes(),
+                entries: write.entries,
+            };
+            collection(set, at.name, name).metadata_writes.push(write);
+        }
+    }
 }
 
 fn write(set: &mut RwSet<'static>, number: usize, write: KvWrite<'static>) {
@@ -260,7 +275,7 @@ fn collection<'s>(
 }
 
 /// The range with what it gives on the state: raw for degrees below 2 or where the results are few.
-fn record(
+fn record_range(
     query: RangeQueryInfo<'static>,
     name: &str,
     state: &MemoryState,

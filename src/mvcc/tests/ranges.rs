@@ -137,7 +137,7 @@ fn ranges_follow_the_block_from_one_transaction_to_the_next() {
     let txs = [
         range(&[a()]),
         writes([put("a", "w")]),
-        range(&[new_a.clone()]),
+        range(std::slice::from_ref(&new_a)),
         writes([put("b", "v")]),
         range(&[new_a.clone(), b.clone()]),
         writes([delete("a")]),
