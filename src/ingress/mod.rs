@@ -1,1 +1,78 @@
-//! To be written.
+//! Ingress: the pipeline's one door.
+//!
+//! Takes serialized blocks from a [`BlockSource`], one after another, and hands them to decode. Knows
+//! the number that a block claims, and nothing else of what is in it.
+
+pub mod error;
+pub mod file;
+pub mod resume;
+pub mod worker;
+
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+pub use error::SourceError;
+pub use file::BlockFile;
+pub use resume::{KnownBlocks, Resuming};
+pub use worker::feed;
+
+use crate::stage::InStage;
+use crate::types::BlockNumber;
+
+/// One serialized `common.Block`, as it came.
+#[derive(Debug, Clone)]
+pub struct RawBlock {
+    /// Its place in the source: what refusals are reported with.
+    pub expected: BlockNumber,
+    /// The message's bytes: one allocation that everything later borrows from.
+    pub bytes: Bytes,
+}
+
+/// Where blocks come from: a file, a socket, an orderer, another peer.
+pub trait BlockSource: Send {
+    /// The next serialized block; `None` at the source's end.
+    ///
+    /// # Errors
+    /// The source cannot be read, or what it holds is no sequence of blocks.
+    fn next_block(&mut self) -> Result<Option<Bytes>, SourceError>;
+
+    /// How much of the source has been read: readable from other threads while the source is in use.
+    fn progress(&self) -> SourceProgress {
+        SourceProgress::default()
+    }
+}
+
+/// How much of a source has been read.
+#[derive(Debug, Clone, Default)]
+pub struct SourceProgress {
+    read: Arc<AtomicU64>,
+    total: u64,
+}
+
+impl SourceProgress {
+    /// Of `total` bytes, as many as `read` says.
+    pub fn new(read: Arc<AtomicU64>, total: u64) -> Self {
+        Self { read, total }
+    }
+
+    /// From 0 to 1; 0 where it is not known.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
+    pub fn share(&self) -> f64 {
+        // Ordering: for a progress bar.
+        self.read.load(Ordering::Relaxed) as f64 / self.total.max(1) as f64
+    }
+}
+
+impl InStage for RawBlock {
+    fn number(&self) -> BlockNumber {
+        self.expected
+    }
+
+    fn transactions(&self) -> usize {
+        0
+    }
+}

@@ -60,6 +60,8 @@ pub enum Effect {
 pub struct Expiry {
     /// The block with whose commit the key goes.
     pub at: BlockNumber,
+    /// The block that wrote the key. If a later one has rewritten it, this entry is void.
+    pub written: BlockNumber,
     /// The collection.
     pub namespace: Namespace,
     /// The key's hash.

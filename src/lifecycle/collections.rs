@@ -190,7 +190,11 @@ fn explicit<'a>(definition: &'a CommittedDefinition, name: &str) -> Option<&'a C
         .find(|collection| collection.name == name)
 }
 
-fn legacy_collections<S: StateReader + ?Sized>(
+/// The collections of a legacy chaincode; `None` where it has none.
+///
+/// # Errors
+/// The state cannot be read, or the entry does not decode.
+pub fn legacy_collections<S: StateReader + ?Sized>(
     state: &S,
     name: &str,
 ) -> Result<Option<Vec<Collection>>, Fault> {

@@ -22,7 +22,7 @@ mod tests;
 
 pub use collections::{
     Collection, CollectionInfo, CollectionPolicy, block_to_live, collection_info,
-    collection_is_known, collection_policy, key_policy,
+    collection_is_known, collection_policy, key_policy, legacy_collections,
 };
 pub use definitions::{
     ChaincodeDefinition, CommittedDefinition, Definition, LegacyDefinition, LegacyEntry,

@@ -50,12 +50,13 @@ pub(super) fn schedule(
         Some((namespace, expiring_block(block, (*blocks)?)?))
     });
     expiring
-        .flat_map(|(namespace, at)| namespace_expiries(namespace, at))
+        .flat_map(|(namespace, at)| namespace_expiries(namespace, block, at))
         .collect()
 }
 
 fn namespace_expiries(
     namespace: &NamespaceUpdates,
+    written: BlockNumber,
     at: BlockNumber,
 ) -> impl Iterator<Item = Expiry> + '_ {
     let puts = |update: &&KeyUpdate| matches!(update.effect, Effect::Put { .. });
@@ -65,6 +66,7 @@ fn namespace_expiries(
         .filter(puts)
         .map(move |update| Expiry {
             at,
+            written,
             namespace: namespace.namespace.clone(),
             key: update.key.clone(),
         })
@@ -72,12 +74,11 @@ fn namespace_expiries(
 
 /// The candidates that go with `block`, apart from those that the block touches itself.
 ///
-/// A candidate does not say in which block it was written, so that is reckoned from its end. Where
-/// the collection is defined no more, the candidate goes.
-pub(super) fn expired<S: StateReader + ?Sized, B: BlockToLive + ?Sized>(
+/// Fabric: `pvtstatepurgemgmt/purge_mgr.go:preloadCommittedVersionsInCache` and what follows: a hash
+/// goes if its committed version is still of the block that scheduled it.
+pub(super) fn expired<S: StateReader + ?Sized>(
     block: BlockNumber,
     state: &S,
-    blocks_to_live: &B,
     touched: impl Fn(NamespaceRef<'_>, &[u8]) -> bool,
 ) -> Result<Vec<Expiry>, ledger::Error> {
     let mut gone = Vec::new();
@@ -86,19 +87,8 @@ pub(super) fn expired<S: StateReader + ?Sized, B: BlockToLive + ?Sized>(
         if touched(namespace, &candidate.key) {
             continue;
         }
-        let Some(version) = state.version(namespace, &candidate.key)? else {
-            continue;
-        };
-        let collection = namespace.collection.unwrap_or_default();
-        let still_the_one = match blocks_to_live.block_to_live(namespace.name, collection) {
-            Ok(blocks) => expiring_block(BlockNumber(version.block), blocks) == Some(block),
-            Err(lifecycle::Fault::Ledger(error)) => return Err(error),
-            Err(
-                lifecycle::Fault::UndefinedCollection { .. }
-                | lifecycle::Fault::BrokenDefinition { .. }
-                | lifecycle::Fault::BrokenMetadata(_),
-            ) => true,
-        };
+        let version = state.version(namespace, &candidate.key)?;
+        let still_the_one = version.is_some_and(|version| version.block == candidate.written.0);
         if still_the_one {
             gone.push(candidate);
         }

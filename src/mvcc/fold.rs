@@ -217,7 +217,6 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
         let Self {
             block,
             state,
-            block_to_live,
             overlay,
             history,
             ..
@@ -227,7 +226,7 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
                 .known_namespace(namespace)
                 .is_some_and(|id| overlay.touches(id, key))
         };
-        let gone = expiry::expired(block, state, block_to_live, touched)?;
+        let gone = expiry::expired(block, state, touched)?;
         let mut updates = overlay.into_updates(block);
         updates.retain(|(namespace, _)| !namespace.updates.is_empty());
         updates.sort_unstable_by(|(a, _), (b, _)| a.namespace.cmp(&b.namespace));

@@ -26,6 +26,8 @@ mod overlay;
 mod place;
 mod range;
 mod reads;
+mod replay;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod write_set;
@@ -35,3 +37,5 @@ pub use error::Fault;
 pub use expiry::{BlockToLive, DefinedBlockToLive};
 pub use fold::{Folded, TxInput, TxWrites, fold_block, replay_block};
 pub use reads::{Prefetched, prefetch, prefetch_parallel};
+pub use replay::StoredReplay;
+pub use stage::{MvccStage, ValidatedBlock};

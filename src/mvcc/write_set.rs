@@ -273,6 +273,7 @@ impl<'a> Operation<'a> {
             let mut inner = Vec::with_capacity(entry.name.len() + entry.value.len() + 8);
             put_bytes(&mut inner, 1, entry.name.as_bytes());
             put_bytes(&mut inner, 2, entry.value);
+            inner.extend_from_slice(&entry.unknown);
             put_element(&mut out, 2, &inner);
         }
         out.into()

@@ -1,2 +1,51 @@
-//! Build script: compiles the .proto files.
-fn main() {}
+//! Build script: compiles `definitions/` into Rust types, one file per protobuf package.
+//!
+//! Pure Rust (protox instead of protoc), so that a build needs nothing but cargo. What it writes is
+//! included by `messages.rs`. Services are ignored here: their code belongs to whoever serves them.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+const DEFINITIONS: &str = "src/proto/definitions";
+
+/// Fields that carry blocks and transactions: sliced from what arrived instead of copied.
+const SHARED_BYTES: [&str; 3] = [
+    ".common.BlockData.data",
+    ".common.BlockMetadata.metadata",
+    ".common.Envelope.payload",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=src/proto/build.rs");
+    println!("cargo:rerun-if-changed={DEFINITIONS}");
+    let mut files = Vec::new();
+    definitions_in(Path::new(DEFINITIONS), &mut files)?;
+    files.sort(); // The order of a folder's entries differs between machines.
+    let descriptors = protox::compile(&files, [DEFINITIONS])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?; // The tests read it.
+    prost_build::Config::new()
+        .bytes(SHARED_BYTES)
+        .btree_map(["."]) // Encoding the same message twice must give the same bytes.
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+fn definitions_in(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            definitions_in(&path, files)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -70,8 +70,10 @@ impl<'a> Message<'a> for ConfigUpdate<'a> {
             (3, Value::Bytes(bytes)) => {
                 self.write_set.get_or_insert_default().merge(bytes, depth)?
             }
-            (5, Value::Bytes(bytes)) => {
-                let (key, data) = map_entry::<RawBytes<'a>>(bytes, depth)?;
+            (5, value) => {
+                let Some((key, data)) = map_entry::<RawBytes<'a>>(value, depth)? else {
+                    return Ok(false);
+                };
                 self.isolated_data.insert(key, data.0);
             }
             _ => return Ok(false),
@@ -123,6 +125,19 @@ macro_rules! config_element {
                     wire_type: field.wire_type,
                     raw: field.raw,
                 });
+            }
+        }
+        #[cfg(test)]
+        impl crate::proto::tests::shape::Shape for $name<'_> {
+            const FIELDS: &'static [(&'static str, u32, &'static str)] =
+                &[$( (stringify!($field), $number, stringify!($kind $(($inner))?)) ),*];
+            fn write(&self, out: &mut Vec<u8>) {
+                $( crate::proto::tests::shape::put_field!(out, $number, self.$field, $kind); )*
+                for field in &self.unknown {
+                    let tag = u64::from(field.number) << 3 | u64::from(field.wire_type);
+                    super::wire::put_varint(out, tag);
+                    out.extend_from_slice(field.raw);
+                }
             }
         }
     };

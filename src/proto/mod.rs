@@ -11,7 +11,11 @@
 pub mod common;
 pub mod config;
 pub mod lifecycle;
+pub mod messages;
 pub mod msp;
 pub mod peer;
 pub mod rwset;
 pub mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@
 //! - the last scalar wins, singular messages merge, unknown fields are accepted;
 //! - a singular `bytes` field that is present but empty is the same as an absent one (nil);
 //! - proto3 strings must be UTF-8, or the whole message fails;
-//! - messages nest at most [`MESSAGE_DEPTH_MAX`] levels deep, unknown groups one level more;
+//! - messages nest at most [`MESSAGE_DEPTH_MAX`] levels deep, where an entry of a map is a level, too;
+//!   unknown groups nest one level more, whatever the depth of the message around them;
 //! - field number 0, numbers over 2^29-1, wire types 6 and 7, over-long varints and truncated
 //!   fields are errors; over-long tags that fit are not.
 //!
@@ -246,14 +247,19 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, WireError> {
 }
 
 /// One entry of a `map<string, Message>` field, as Go reads it: last key and value win, the value's
-/// messages merge within the entry.
+/// messages merge within the entry. `None` where the wire type is not that of a map.
 ///
 /// # Errors
-/// As [`Message::decode`].
+/// As [`Message::decode`]. An entry is a level of its own, and Go counts it before it looks at the
+/// wire type.
 pub fn map_entry<'a, M: Message<'a>>(
-    entry: &'a [u8],
+    entry: Value<'a>,
     depth: u32,
-) -> Result<(&'a str, M), WireError> {
+) -> Result<Option<(&'a str, M)>, WireError> {
+    let depth = depth.checked_sub(1).ok_or(WireError::Depth)?;
+    let Value::Bytes(entry) = entry else {
+        return Ok(None);
+    };
     let mut key = "";
     let mut value = M::default();
     let mut fields = Fields::new(entry);
@@ -264,7 +270,7 @@ pub fn map_entry<'a, M: Message<'a>>(
             _ => {}
         }
     }
-    Ok((key, value))
+    Ok(Some((key, value)))
 }
 
 /// Declares a message by its fields: `name = number: kind`.
@@ -294,6 +300,15 @@ macro_rules! wire_message {
                     _ => return Ok(false),
                 }
                 Ok(true)
+            }
+        }
+        #[cfg(test)]
+        impl $(<$life>)? $crate::proto::tests::shape::Shape for $name $(<$life>)? {
+            const FIELDS: &'static [(&'static str, u32, &'static str)] =
+                &[$( (stringify!($field), $number, stringify!($kind $(($inner))?)) ),*];
+            fn write(&self, out: &mut Vec<u8>) {
+                let _ = &out;
+                $( $crate::proto::tests::shape::put_field!(out, $number, self.$field, $kind); )*
             }
         }
     };
@@ -329,6 +344,9 @@ macro_rules! field_pattern {
     };
     (bool $value:ident) => {
         $crate::proto::wire::Value::Varint($value)
+    };
+    (map $value:ident) => {
+        $value
     };
     ($kind:ident $value:ident) => {
         $crate::proto::wire::Value::Bytes($value)
@@ -376,7 +394,9 @@ macro_rules! field_take {
         $to.push($crate::proto::wire::utf8($value)?)
     };
     ($to:expr, $value:ident, $depth:ident, map($inner:ty)) => {{
-        let (key, element) = $crate::proto::wire::map_entry($value, $depth)?;
+        let Some((key, element)) = $crate::proto::wire::map_entry($value, $depth)? else {
+            return Ok(false);
+        };
         $to.insert(key, element);
     }};
 }

@@ -19,10 +19,13 @@ fn brief(key: &'static str, value: &'static str) -> RwSet<'static> {
     )
 }
 
-fn expiry(at: u64, key: &str) -> Expiry {
+/// `k` or another key of `brief`, as block `written` schedules it.
+fn expiry(written: u64, key: &str) -> Expiry {
     let namespace = BRIEF.to_owned();
+    let at = BlockNumber(written + 3);
     Expiry {
-        at: BlockNumber(at),
+        at,
+        written: BlockNumber(written),
         namespace,
         key: key.as_bytes().into(),
     }
@@ -32,7 +35,10 @@ fn expiry(at: u64, key: &str) -> Expiry {
 fn written_in(block: u64, candidates: &[&str]) -> MemoryState {
     let mut state = MemoryState::default();
     state.put_at(BRIEF, b"k", b"v", b"", Version { block, tx: 0 });
-    state.expiries = candidates.iter().map(|key| expiry(BLOCK.0, key)).collect();
+    state.expiries = candidates
+        .iter()
+        .map(|key| expiry(BLOCK.0 - 3, key))
+        .collect();
     state
 }
 
@@ -45,7 +51,7 @@ fn expired(batch: &UpdateBatch) -> Vec<&[u8]> {
 #[test]
 fn a_put_is_scheduled_for_block_plus_life_plus_one() {
     let batch = check(&MemoryState::default(), &[brief("k", "v")], &[0]);
-    assert_eq!(batch.expiries, [expiry(10, "k")]);
+    assert_eq!(batch.expiries, [expiry(BLOCK.0, "k")]);
     let forever = check(
         &MemoryState::default(),
         &[hashed_writes([hashed_put("k", "v")])],
@@ -79,7 +85,7 @@ fn f23_metadata_writes_restart_the_life() {
     );
     let batch = check(&written_in(4, &["k"]), &[metadata], &[0]);
     assert_eq!(expired(&batch), [b""; 0]);
-    assert_eq!(batch.expiries, [expiry(10, "k")]);
+    assert_eq!(batch.expiries, [expiry(BLOCK.0, "k")]);
 }
 
 #[test]
@@ -121,7 +127,7 @@ fn a_key_stays_that_was_written_again_or_is_touched_now() {
     );
     let again = check(&written_in(4, &["k"]), &[brief("k", "w")], &[0]);
     check_effect(&again, BRIEF, "k", Some((0, Some(("w", "")))));
-    assert_eq!(again.expiries, [expiry(10, "k")]);
+    assert_eq!(again.expiries, [expiry(BLOCK.0, "k")]);
     // Another key's write does not save it; a doubled candidate goes once.
     let other = check(&written_in(4, &["k", "k"]), &[brief("j", "w")], &[0]);
     assert_eq!(expired(&other), [b"k"]);
@@ -189,15 +195,18 @@ fn lives_beyond_the_last_block_are_for_ever() {
 }
 
 #[test]
-fn a_collection_that_is_defined_no_more_still_expires() {
-    let state = written_in(4, &["k"]);
-    let folded = fold_block(
-        BLOCK,
-        &[],
-        &Prefetched::default(),
-        &state,
-        &Lives::default(),
-    )
-    .unwrap();
-    assert_eq!(expired(&folded.batch), [b"k"]);
+fn the_life_that_counts_is_that_of_the_write() {
+    // The collection lives longer now, or is defined no more.
+    for lives in [[(("cc", "brief"), 9)].into(), Lives::default()] {
+        let state = written_in(4, &["k"]);
+        let folded = fold_block(BLOCK, &[], &Prefetched::default(), &state, &lives).unwrap();
+        assert_eq!(expired(&folded.batch), [b"k"]);
+    }
+    // Of two candidates for one key, the one that wrote what is there.
+    let mut state = written_in(5, &["k"]);
+    state.expiries.push(Expiry {
+        at: BLOCK,
+        ..expiry(5, "k")
+    });
+    assert_eq!(expired(&check(&state, &[], &[])), [b"k"]);
 }

@@ -1,7 +1,7 @@
 //! Merkle summaries: the specification's vectors, and ranges that were recorded as one.
 
 use super::*;
-use crate::mvcc::merkle::{Builder, Summary};
+use crate::mvcc::merkle::{Builder, Comparison, Summary};
 use crate::proto::rwset::QueryReadsMerkleSummary;
 use crate::types::Digest;
 
@@ -188,4 +188,24 @@ fn a_level_that_is_too_low_for_the_results_is_a_phantom() {
     }
     summary.max_level_hashes.clear();
     check(&many(50), &[range(summary)], &[12]);
+}
+
+#[test]
+fn a_comparison_ends_with_the_first_hash_that_differs() {
+    let results_until_the_end = |summary: &QueryReadsMerkleSummary<'_>| {
+        let mut comparison = Comparison::new(summary);
+        let key = |tx: u64| format!("a{tx:03}");
+        let same = |tx: &u64| comparison.result(key(*tx).as_bytes(), Version { block: 1, tx: *tx });
+        (0..1000).take_while(same).count()
+    };
+    assert_eq!(
+        results_until_the_end(&recorded(2, 6)),
+        8,
+        "the top level has risen"
+    );
+    let mut summary = recorded(2, 6);
+    summary.max_level_hashes[0] = b"another";
+    assert_eq!(results_until_the_end(&summary), 2, "the first leaf differs");
+    summary.max_level = 0;
+    assert_eq!(results_until_the_end(&summary), 2, "no tree is that low");
 }

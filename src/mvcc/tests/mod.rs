@@ -190,6 +190,7 @@ fn entries(value: &'static str) -> Vec<KvMetadataEntry<'static>> {
     let entry = KvMetadataEntry {
         name: "m",
         value: value.as_bytes(),
+        ..KvMetadataEntry::default()
     };
     if value.is_empty() {
         Vec::new()

@@ -106,7 +106,7 @@ fn any_state() -> impl Strategy<Value = MemoryState> {
         2..7_u64,
         0..3_u64,
     );
-    let candidate = (2..6_usize, select(&KEYS[..]));
+    let candidate = (2..6_usize, select(&KEYS[..]), 2..7_u64);
     let all = (
         prop::collection::vec(key, 0..30),
         prop::collection::vec(candidate, 0..6),
@@ -123,10 +123,11 @@ fn any_state() -> impl Strategy<Value = MemoryState> {
                 version,
             );
         }
-        for (number, key) in candidates {
+        for (number, key, written) in candidates {
             let namespace = namespace(number).to_owned();
             state.expiries.push(Expiry {
                 at: BLOCK,
+                written: BlockNumber(written),
                 namespace,
                 key: key.as_bytes().into(),
             });

@@ -197,6 +197,7 @@ fn serialize(entries: &[KvMetadataEntry<'_>]) -> Vec<u8> {
         let mut inner = Vec::new();
         put_bytes(&mut inner, 1, entry.name.as_bytes());
         put_bytes(&mut inner, 2, entry.value);
+        inner.extend_from_slice(&entry.unknown);
         put_element(&mut out, 2, &inner);
     }
     out
@@ -349,6 +350,7 @@ fn finish(
         {
             batch.expiries.push(Expiry {
                 at,
+                written: block,
                 namespace: key.0.clone(),
                 key: key.1.clone().into(),
             });
@@ -358,7 +360,7 @@ fn finish(
     for candidate in state.expiring(block).unwrap() {
         let key = (candidate.namespace.clone(), candidate.key.to_vec());
         let version = state.version(key.0.as_ref(), &key.1).unwrap();
-        let due = version.and_then(|version| expires(&key.0, version.block)) == Some(block);
+        let due = version.is_some_and(|version| version.block == candidate.written.0);
         if due && !effects.contains_key(&key) {
             let version = Version {
                 block: block.0,

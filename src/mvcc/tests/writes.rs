@@ -235,23 +235,19 @@ fn metadata_after_a_delete_in_the_block_do_nothing() {
 
 #[test]
 fn metadata_are_stored_canonically_with_all_entries() {
+    let entry = |name, value, unknown: &[u8]| KvMetadataEntry {
+        name,
+        value,
+        unknown: unknown.into(),
+    };
     let entries = vec![
-        KvMetadataEntry {
-            name: "",
-            value: b"",
-        },
-        KvMetadataEntry {
-            name: "a",
-            value: b"",
-        },
-        KvMetadataEntry {
-            name: "a",
-            value: b"b",
-        },
+        entry("", b"", b""),
+        entry("a", b"", b""),
+        entry("a", b"b", b"\x18\x01"),
     ];
     let write = KvMetadataWrite { key: "k", entries };
     let batch = check(&present(), &[metadata([write])], &[0]);
-    let expected = b"\x12\x00\x12\x03\x0a\x01a\x12\x06\x0a\x01a\x12\x01b";
+    let expected = b"\x12\x00\x12\x03\x0a\x01a\x12\x08\x0a\x01a\x12\x01b\x18\x01";
     let effect = &batch.key(CC, b"k").unwrap().effect;
     assert_eq!(
         *effect,
