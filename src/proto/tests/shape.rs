@@ -8,7 +8,7 @@ use crate::proto::config::{Capability, ConfigUpdate};
 use crate::proto::lifecycle::StateData;
 use crate::proto::msp::SignaturePolicy;
 use crate::proto::peer::ApplicationPolicy;
-use crate::proto::rwset::{RangeQueryInfo, ReadsInfo};
+use crate::proto::rwset::{KvMetadataEntry, RangeQueryInfo, ReadsInfo};
 use crate::proto::wire::{put_bytes, put_element, put_uint, put_varint};
 
 /// Number of the field that stands for an envelope's unknown fields: their length.
@@ -120,6 +120,16 @@ impl Shape for Capability {
     const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
 
     fn write(&self, _out: &mut Vec<u8>) {}
+}
+
+impl Shape for KvMetadataEntry<'_> {
+    const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_bytes(out, 1, self.name.as_bytes());
+        put_bytes(out, 2, self.value);
+        out.extend_from_slice(&self.unknown);
+    }
 }
 
 impl Shape for RangeQueryInfo<'_> {
