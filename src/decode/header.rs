@@ -10,7 +10,10 @@ use crate::types::{BlockNumber, Digest};
 #[must_use]
 pub fn header_bytes(number: BlockNumber, previous_hash: &[u8], data_hash: &[u8]) -> Vec<u8> {
     let number = number.0.to_be_bytes();
-    let significant = number.iter().position(|&byte| byte != 0).unwrap_or(number.len() - 1);
+    let significant = number
+        .iter()
+        .position(|&byte| byte != 0)
+        .unwrap_or(number.len() - 1);
     let digits = number.get(significant..).unwrap_or_default();
     let mut integer = Vec::with_capacity(9);
     if digits.first().is_some_and(|&byte| byte >= 0x80) {
@@ -30,7 +33,10 @@ pub fn header_bytes(number: BlockNumber, previous_hash: &[u8], data_hash: &[u8])
 fn put_der(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     out.push(tag);
     let length = content.len().to_be_bytes();
-    let significant = length.iter().position(|&byte| byte != 0).unwrap_or(length.len() - 1);
+    let significant = length
+        .iter()
+        .position(|&byte| byte != 0)
+        .unwrap_or(length.len() - 1);
     let digits = length.get(significant..).unwrap_or_default();
     if content.len() >= 0x80 {
         // At most eight digits: a length is 64 bits.

@@ -59,22 +59,32 @@ impl EndorsedBlock {
     pub fn writes(&self) -> impl Iterator<Item = (TxIndex, Writes<'_>)> {
         let transactions = &self.verified.decoded().contents().transactions;
         let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(&self.codes);
-        numbered.filter(|(_, code)| code.is_valid()).filter_map(|((tx, transaction), _)| {
-            match &transaction.body {
-                TxBody::Signed { kind: SignedKind::Config(config), .. } => {
-                    Some((tx, Writes::Config(config)))
+        numbered
+            .filter(|(_, code)| code.is_valid())
+            .filter_map(|((tx, transaction), _)| {
+                match &transaction.body {
+                    TxBody::Signed {
+                        kind: SignedKind::Config(config),
+                        ..
+                    } => Some((tx, Writes::Config(config))),
+                    TxBody::Signed {
+                        kind: SignedKind::Endorser(endorser),
+                        ..
+                    } => {
+                        let call = endorser.action.as_ref().ok()?;
+                        Some((tx, Writes::Endorser(&call.rwset)))
+                    }
+                    TxBody::Signed {
+                        kind: SignedKind::Refused(_),
+                        ..
+                    }
+                    | TxBody::Refused(_) => {
+                        // The genesis block is not checked, but its one transaction is its config.
+                        let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
+                        Some((tx, Writes::Config(config.config_envelope)))
+                    }
                 }
-                TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } => {
-                    let call = endorser.action.as_ref().ok()?;
-                    Some((tx, Writes::Endorser(&call.rwset)))
-                }
-                TxBody::Signed { kind: SignedKind::Refused(_), .. } | TxBody::Refused(_) => {
-                    // The genesis block is not checked, but its one transaction is its config.
-                    let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
-                    Some((tx, Writes::Config(config.config_envelope)))
-                }
-            }
-        })
+            })
     }
 }
 
@@ -86,7 +96,10 @@ impl Lifetimes {
     /// Notes the lifetime of a collection's hashes.
     pub(super) fn note(&mut self, chaincode: &str, collection: &str, block_to_live: u64) {
         if block_to_live > 0 {
-            self.0.insert(NamespaceRef::hashed(chaincode, collection).to_owned(), block_to_live);
+            self.0.insert(
+                NamespaceRef::hashed(chaincode, collection).to_owned(),
+                block_to_live,
+            );
         }
     }
 
@@ -94,7 +107,10 @@ impl Lifetimes {
     #[must_use]
     pub fn of(&self, namespace: NamespaceRef<'_>) -> Option<u64> {
         // A map of owned names cannot be asked with borrowed ones; it has few entries.
-        self.0.iter().find(|(known, _)| known.as_ref() == namespace).map(|(_, blocks)| *blocks)
+        self.0
+            .iter()
+            .find(|(known, _)| known.as_ref() == namespace)
+            .map(|(_, blocks)| *blocks)
     }
 }
 
@@ -140,10 +156,16 @@ impl<F: Frontier> EndorsementStage<F> {
         let mut lifetimes = Lifetimes::default();
         let codes = self.codes(&verified, &mut lifetimes, workers)?;
         let transactions = &verified.decoded().contents().transactions;
-        let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
+        let ids = transactions
+            .iter()
+            .map(|transaction| transaction.index_id.as_str());
         self.in_flight.remember_ids(block, ids);
         self.remember_writes(&verified, &codes);
-        Ok(EndorsedBlock { verified, codes, lifetimes })
+        Ok(EndorsedBlock {
+            verified,
+            codes,
+            lifetimes,
+        })
     }
 
     fn codes(
@@ -153,8 +175,7 @@ impl<F: Frontier> EndorsementStage<F> {
         workers: &Workers,
     ) -> Result<Vec<ValidationCode>, Fault> {
         let block = verified.decoded().number();
-        let mut codes: Vec<ValidationCode> =
-            verified.verdicts().iter().map(code_so_far).collect();
+        let mut codes: Vec<ValidationCode> = verified.verdicts().iter().map(code_so_far).collect();
         let mut view = self.frontier.view()?;
         self.in_flight.forget_through(view.indexed());
         let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, workers)?;
@@ -168,15 +189,20 @@ impl<F: Frontier> EndorsementStage<F> {
         self.definitions.use_bundle(verified.bundle());
         let facts = facts_of(&mut self.facts, verified.bundle());
         self.definitions.load(names(&candidates), &view, facts)?;
-        let context =
-            Context { block, bundle: verified.bundle(), definitions: &self.definitions };
+        let context = Context {
+            block,
+            bundle: verified.bundle(),
+            definitions: &self.definitions,
+        };
         let dispatched = dispatch_all(&context, &candidates, &view, &self.in_flight, workers)?;
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(&mut codes, candidate.tx, code);
         }
         mark_duplicates(&candidates, &mut codes);
         for candidate in &candidates {
-            let valid = codes.get(candidate.tx.0 as usize).is_some_and(|code| code.is_valid());
+            let valid = codes
+                .get(candidate.tx.0 as usize)
+                .is_some_and(|code| code.is_valid());
             if let (true, Ok(call)) = (valid, &candidate.endorser.action) {
                 context.check_collections(candidate.tx, &call.rwset, lifetimes)?;
             }
@@ -193,15 +219,27 @@ impl<F: Frontier> EndorsementStage<F> {
         workers: &Workers,
     ) -> Result<Vec<Candidate<'b>>, Fault> {
         let transactions = &verified.decoded().contents().transactions;
-        let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(verified.verdicts());
+        let numbered = (0_u32..)
+            .map(TxIndex)
+            .zip(transactions)
+            .zip(verified.verdicts());
         let all: Vec<Candidate<'b>> = numbered
-            .filter_map(|((tx, transaction), verdict)| match (&transaction.body, verdict) {
-                (
-                    TxBody::Signed { kind: SignedKind::Endorser(endorser), .. },
-                    TxVerdict::Endorser { signers },
-                ) => Some(Candidate { tx, endorser, signers }),
-                _ => None,
-            })
+            .filter_map(
+                |((tx, transaction), verdict)| match (&transaction.body, verdict) {
+                    (
+                        TxBody::Signed {
+                            kind: SignedKind::Endorser(endorser),
+                            ..
+                        },
+                        TxVerdict::Endorser { signers },
+                    ) => Some(Candidate {
+                        tx,
+                        endorser,
+                        signers,
+                    }),
+                    _ => None,
+                },
+            )
             .collect();
         let known = workers.spread(|| {
             let chunks = all.par_chunks(CANDIDATES_PER_TASK);
@@ -226,7 +264,8 @@ impl<F: Frontier> EndorsementStage<F> {
         view: &F::View,
     ) -> Result<Vec<bool>, Fault> {
         let ids = candidates.iter().map(|candidate| candidate.endorser.tx_id);
-        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?)).collect()
+        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?))
+            .collect()
     }
 
     /// Back edge 2: the last block in flight that touches what this one needs.
@@ -256,9 +295,15 @@ impl<F: Frontier> EndorsementStage<F> {
     fn remember_writes(&mut self, verified: &VerifiedBlock, codes: &[ValidationCode]) {
         let block = verified.decoded().number();
         let transactions = &verified.decoded().contents().transactions;
-        let valid = transactions.iter().zip(codes).filter(|(_, code)| code.is_valid());
+        let valid = transactions
+            .iter()
+            .zip(codes)
+            .filter(|(_, code)| code.is_valid());
         for (transaction, _) in valid {
-            let TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } = &transaction.body
+            let TxBody::Signed {
+                kind: SignedKind::Endorser(endorser),
+                ..
+            } = &transaction.body
             else {
                 continue;
             };
@@ -276,9 +321,15 @@ impl<F: Frontier> EndorsementStage<F> {
         if !self.in_flight.any_metadata() {
             return;
         }
-        let valid = transactions.iter().zip(codes).filter(|(_, code)| code.is_valid());
+        let valid = transactions
+            .iter()
+            .zip(codes)
+            .filter(|(_, code)| code.is_valid());
         for (transaction, _) in valid {
-            if let TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } = &transaction.body
+            if let TxBody::Signed {
+                kind: SignedKind::Endorser(endorser),
+                ..
+            } = &transaction.body
                 && let Ok(call) = &endorser.action
             {
                 for (namespace, key) in written_keys(&call.rwset) {
@@ -304,13 +355,17 @@ fn dispatch_all<S: crate::ledger::StateReader + Sync>(
         calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
     if !writes_metadata && !in_flight.any_metadata() {
         let codes = |chunk: &[Candidate<'_>]| {
-            let codes = chunk.iter().map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
+            let codes = chunk
+                .iter()
+                .map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
             codes.collect::<Result<Vec<_>, Fault>>()
         };
         let chunks = workers.spread(|| {
             let chunks = candidates.par_chunks(CANDIDATES_PER_TASK);
             let codes = |chunk| workers.meter.count(|| codes(chunk));
-            chunks.map(codes).collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
+            chunks
+                .map(codes)
+                .collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
         })?;
         return Ok(chunks.into_iter().flatten().collect());
     }
@@ -334,7 +389,10 @@ fn dispatch<'b, K: super::key_level::KeyPolicies<Fault = Fault>>(
     keys: &K,
 ) -> Result<Dispatched<'b>, Fault> {
     match &candidate.endorser.action {
-        Err(code) => Ok(Dispatched { code: *code, held: Vec::new() }),
+        Err(code) => Ok(Dispatched {
+            code: *code,
+            held: Vec::new(),
+        }),
         Ok(call) => context.dispatch(candidate.tx, call, candidate.signers, keys),
     }
 }
@@ -360,15 +418,21 @@ fn set(codes: &mut [ValidationCode], tx: TxIndex, code: ValidationCode) {
 fn mark_duplicates(candidates: &[Candidate<'_>], codes: &mut [ValidationCode]) {
     let mut seen = HashSet::with_capacity(candidates.len());
     for candidate in candidates {
-        let valid = codes.get(candidate.tx.0 as usize).is_some_and(|code| code.is_valid());
+        let valid = codes
+            .get(candidate.tx.0 as usize)
+            .is_some_and(|code| code.is_valid());
         if valid && !seen.insert(candidate.endorser.tx_id) {
             set(codes, candidate.tx, ValidationCode::DuplicateTxid);
         }
     }
 }
 
-fn calls<'c, 'b: 'c>(candidates: &'c [Candidate<'b>]) -> impl Iterator<Item = &'b ChaincodeCall<'b>> + 'c {
-    candidates.iter().filter_map(|candidate| candidate.endorser.action.as_ref().ok())
+fn calls<'c, 'b: 'c>(
+    candidates: &'c [Candidate<'b>],
+) -> impl Iterator<Item = &'b ChaincodeCall<'b>> + 'c {
+    candidates
+        .iter()
+        .filter_map(|candidate| candidate.endorser.action.as_ref().ok())
 }
 
 fn names<'c, 'b: 'c>(candidates: &'c [Candidate<'b>]) -> impl Iterator<Item = &'b str> + 'c {
@@ -384,7 +448,9 @@ fn facts_of<'s>(
     kept: &'s mut Option<(Arc<Bundle>, ChannelFacts)>,
     bundle: &Arc<Bundle>,
 ) -> &'s ChannelFacts {
-    let stale = kept.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, bundle));
+    let stale = kept
+        .as_ref()
+        .is_none_or(|(known, _)| !Arc::ptr_eq(known, bundle));
     if stale {
         *kept = None;
     }

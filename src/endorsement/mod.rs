@@ -23,8 +23,6 @@ pub mod key_level;
 pub mod namespace;
 pub mod transaction;
 
-
 pub use block::{EndorsedBlock, EndorsementStage, Lifetimes, Writes};
 pub use error::Fault;
 pub use in_flight::{Frontier, FrontierView};
-

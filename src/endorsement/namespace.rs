@@ -108,7 +108,10 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
         if collection.is_empty() {
             return self.key_holds(NamespaceRef::public(name), key, held);
         }
-        match self.keys.policy(self.tx, NamespaceRef::hashed(name, collection), key)? {
+        match self
+            .keys
+            .policy(self.tx, NamespaceRef::hashed(name, collection), key)?
+        {
             KeyPolicy::Changed => return Ok(false),
             KeyPolicy::Own(policy) => return Ok(self.own_holds(&policy, held)),
             KeyPolicy::None => {}

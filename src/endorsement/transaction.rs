@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::block::Lifetimes;
 use super::definitions::{Definitions, Resolved, Rules};
 use super::error::Fault;
-use super::block::Lifetimes;
 use super::key_level::KeyPolicies;
 use super::namespace::NamespaceCheck;
 use crate::channel::Bundle;
@@ -31,7 +31,10 @@ pub(super) struct Dispatched<'a> {
 
 impl<'a> Dispatched<'a> {
     fn refused(code: ValidationCode) -> Self {
-        Self { code, held: Vec::new() }
+        Self {
+            code,
+            held: Vec::new(),
+        }
     }
 }
 
@@ -79,7 +82,10 @@ impl Context<'_> {
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(Dispatched { code: verdict, held })
+        Ok(Dispatched {
+            code: verdict,
+            held,
+        })
     }
 
     fn namespace<K: KeyPolicies<Fault = Fault>>(
@@ -93,7 +99,13 @@ impl Context<'_> {
         let Some(rules) = self.rules(tx, name)? else {
             return Ok(ValidationCode::InvalidChaincode);
         };
-        let check = NamespaceCheck { rules, bundle: self.bundle, signers, keys, tx };
+        let check = NamespaceCheck {
+            rules,
+            bundle: self.bundle,
+            signers,
+            keys,
+            tx,
+        };
         Ok(if check.holds(name, writes)? {
             ValidationCode::Valid
         } else {
@@ -106,9 +118,11 @@ impl Context<'_> {
         match self.definitions.of(name) {
             None | Some(Resolved::Undefined) => Ok(None),
             Some(Resolved::Default(rules)) => Ok(Some(rules)),
-            Some(Resolved::Broken(error)) => {
-                Err(Fault::Definition { block, tx, error: Arc::clone(error) })
-            }
+            Some(Resolved::Broken(error)) => Err(Fault::Definition {
+                block,
+                tx,
+                error: Arc::clone(error),
+            }),
             Some(Resolved::OtherPlugin(plugin)) => Err(Fault::UnknownPlugin {
                 block,
                 tx,
@@ -143,10 +157,20 @@ impl Context<'_> {
                 let collection = collection.name.to_owned();
                 match rule {
                     None => {
-                        return Err(Fault::UndefinedCollection { block, tx, chaincode, collection });
+                        return Err(Fault::UndefinedCollection {
+                            block,
+                            tx,
+                            chaincode,
+                            collection,
+                        });
                     }
                     Some(rule) if !rule.member_policy_is_sound => {
-                        return Err(Fault::MemberPolicy { block, tx, chaincode, collection });
+                        return Err(Fault::MemberPolicy {
+                            block,
+                            tx,
+                            chaincode,
+                            collection,
+                        });
                     }
                     Some(rule) => lifetimes.note(ns.name, &collection, rule.block_to_live),
                 }
@@ -167,6 +191,7 @@ fn refusal_before_policies(call: &ChaincodeCall<'_>) -> Option<ValidationCode> {
             return Some(ValidationCode::InvalidOtherReason);
         }
     }
-    call.rwset.has_duplicate_namespace().then_some(ValidationCode::IllegalWriteset)
+    call.rwset
+        .has_duplicate_namespace()
+        .then_some(ValidationCode::IllegalWriteset)
 }
-

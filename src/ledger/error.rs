@@ -252,8 +252,15 @@ impl Error {
     pub(crate) fn state(action: &'static str, path: &Path, source: LmdbError) -> Self {
         let path = path.to_owned();
         if let LmdbError::Other(errno @ (libc::ENOSPC | libc::EDQUOT)) = source {
-            return Self::DiskFull { path, source: io::Error::from_raw_os_error(errno) };
+            return Self::DiskFull {
+                path,
+                source: io::Error::from_raw_os_error(errno),
+            };
         }
-        Self::State { action, path, source }
+        Self::State {
+            action,
+            path,
+            source,
+        }
     }
 }

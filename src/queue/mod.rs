@@ -87,7 +87,13 @@ pub fn queue<T>(name: &'static str, capacity: usize) -> (Outbox<T>, Inbox<T>) {
         passed: AtomicU64::new(0),
         full: AtomicU64::new(0),
     });
-    (Outbox { sender, gauge: Arc::clone(&gauge) }, Inbox { receiver, gauge })
+    (
+        Outbox {
+            sender,
+            gauge: Arc::clone(&gauge),
+        },
+        Inbox { receiver, gauge },
+    )
 }
 
 impl<T> Outbox<T> {
@@ -121,7 +127,10 @@ impl<T> Outbox<T> {
 
 impl<T> Clone for Outbox<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), gauge: Arc::clone(&self.gauge) }
+        Self {
+            sender: self.sender.clone(),
+            gauge: Arc::clone(&self.gauge),
+        }
     }
 }
 
@@ -164,7 +173,9 @@ impl<T> Inbox<T> {
 
     fn note_depth(&self) {
         // Ordering: statistics.
-        self.gauge.depth.store(self.receiver.len(), Ordering::Relaxed);
+        self.gauge
+            .depth
+            .store(self.receiver.len(), Ordering::Relaxed);
     }
 }
 

@@ -102,7 +102,10 @@ impl Stage {
     /// The workers, with a meter of their own.
     #[must_use]
     pub fn workers(&self) -> Workers {
-        Workers { pool: Some(Arc::clone(&self.workers)), meter: CpuMeter::default() }
+        Workers {
+            pool: Some(Arc::clone(&self.workers)),
+            meter: CpuMeter::default(),
+        }
     }
 
     /// Runs `work` on the stage's own thread, and counts its CPU time.
@@ -135,6 +138,11 @@ impl Stage {
         let wall_us = u64::try_from(end.since(start).as_micros()).unwrap_or(u64::MAX);
         self.metrics.block_done(done.transactions(), wall_us);
         let (stage, number) = (self.metrics.name(), done.number());
-        self.trace.note(TraceEntry { stage, number, start, end });
+        self.trace.note(TraceEntry {
+            stage,
+            number,
+            start,
+            end,
+        });
     }
 }
