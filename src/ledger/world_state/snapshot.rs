@@ -68,7 +68,10 @@ impl StateStore {
             }
             txns.push(txn);
         }
-        Ok(Some(Agreed { tip: first.flatten(), txns }))
+        Ok(Some(Agreed {
+            tip: first.flatten(),
+            txns,
+        }))
     }
 
     /// Ends the snapshots that are older than they may be.
