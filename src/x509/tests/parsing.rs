@@ -244,7 +244,7 @@ fn pss_parameters_are_one_of_three_sets() {
 }
 
 #[test]
-fn a_known_key_must_be_well_formed_and_an_unknown_one_need_not() {
+fn ecdsa_keys_are_uncompressed_points_on_a_known_curve() {
     let check = |what: &str, accepted: bool, info: Vec<u8>| {
         check(what, accepted, |parts| parts.key_info = info);
     };
@@ -272,6 +272,13 @@ fn a_known_key_must_be_well_formed_and_an_unknown_one_need_not() {
         key_info(&[&ecdsa, &oid("1.3.132.0.10")], &good),
     );
     check("no curve", false, key_info(&[&ecdsa], &good));
+}
+
+#[test]
+fn keys_without_a_curve_have_the_parameters_of_their_algorithm() {
+    let check = |what: &str, accepted: bool, info: Vec<u8>| {
+        check(what, accepted, |parts| parts.key_info = info);
+    };
     let ed25519 = oid("1.3.101.112");
     check("Ed25519", true, key_info(&[&ed25519], &[2; 32]));
     check(
