@@ -1,4 +1,5 @@
-//! Verdicts of signature policies against an obviously correct twin, and of trees against the rules.
+//! Verdicts of signature policies against an obviously correct twin, and of trees against the
+//! rules.
 
 mod signers;
 mod trees;
@@ -174,7 +175,11 @@ fn arbitrary_rule() -> impl Strategy<Value = WireRule> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 2000,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn flat_evaluation_agrees_with_the_twin(
@@ -184,7 +189,9 @@ proptest! {
     ) {
         // Padding signers satisfy nothing, but bring the evaluation to many signers.
         let signers = table.len() + padding;
-        let satisfies = |signer: usize, principal: usize| table.get(signer).is_some_and(|row| row[principal]);
+        let satisfies = |signer: usize, principal: usize| {
+            table.get(signer).is_some_and(|row| row[principal])
+        };
         let nodes = flatten(&rule, 4).unwrap();
         let expected = twin(&rule, &mut vec![false; signers], &satisfies);
         prop_assert_eq!(evaluate(&nodes, 4, signers, satisfies), expected);

@@ -38,7 +38,7 @@ fn entries_and_bytes_are_bounded() {
 
 #[test]
 fn a_flood_does_not_displace_what_is_in_use() {
-    let cache = Cache::new(640, usize::MAX);
+    let cache = Cache::new(6_400, usize::MAX);
     let used: Vec<u32> = (0..100).collect();
     for number in &used {
         cache.insert(&key(*number), *number, 1);

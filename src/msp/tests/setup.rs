@@ -16,6 +16,11 @@ fn definitions_that_do_not_decode() {
         SetupFault::Undecodable(_)
     ));
     assert_eq!(fault(&[0x08, 0x01]), SetupFault::Idemix);
+    let idemix = Msp::new(MspVersion::V1_4_3, b"\x08\x01\x12\x03\x0a\x01i").unwrap_err();
+    assert_eq!(
+        (idemix.msp_id.as_str(), idemix.fault),
+        ("i", SetupFault::Idemix)
+    );
     assert_eq!(fault(&[0x08, 0x02]), SetupFault::UnknownType { found: 2 });
     assert_eq!(fault(&[]), SetupFault::NoRoots);
 }

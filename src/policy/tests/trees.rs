@@ -53,7 +53,8 @@ fn tree(root: &[u8]) -> Result<PolicyTree, PolicyError> {
     PolicyTree::new(&ConfigGroup::decode(root).unwrap())
 }
 
-/// `Application` with the given orgs, each with policy `P` that holds or not, or without it (`None`).
+/// `Application` with the given orgs, each with policy `P` that holds or not, or without it
+/// (`None`).
 fn application(meta: (u64, Vec<u8>), orgs: &[Option<bool>]) -> bool {
     let names = ["Org1", "Org2", "Org3", "Org4", "Org5"];
     let orgs: Vec<NamedGroup<'_>> = orgs
