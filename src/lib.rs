@@ -26,3 +26,6 @@ pub mod pipeline;
 pub mod verify;
 
 pub mod cli;
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
