@@ -2,30 +2,34 @@
 
 pub mod limits;
 
-pub mod crypto;
-pub mod metrics;
-pub mod proto;
-pub mod queue;
 pub mod sys;
+pub mod queue;
+pub mod metrics;
 pub mod types;
+pub mod proto;
+pub mod crypto;
+pub mod x509;
+pub mod rwset;
 
-pub mod channel;
 pub mod msp;
 pub mod policy;
+pub mod channel;
 
 pub mod ledger;
 pub mod lifecycle;
 
-pub mod commit;
-pub mod decode;
-pub mod endorsement;
+pub mod stage;
 pub mod ingress;
+pub mod decode;
+pub mod verify;
+pub mod endorsement;
 pub mod mvcc;
+pub mod commit;
 pub mod notify;
 pub mod pipeline;
-pub mod verify;
 
-pub mod cli;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -21,5 +21,87 @@ pub const IDENTITY_CACHE_BYTES: usize = 64 << 20;
 /// A serialized identity that is cached; larger ones are checked anew each time.
 pub const IDENTITY_BYTES_CACHED_MAX: usize = 16 << 10;
 
+/// Identities named by principals that one MSP remembers.
+pub const NAMED_IDENTITY_CACHE_ENTRIES: usize = 1024;
+
+/// Bytes of serialized identities named by principals that one MSP remembers.
+pub const NAMED_IDENTITY_CACHE_BYTES: usize = 4 << 20;
+
+/// A signature policy with more rules remembers which signer satisfies which principal while it is
+/// evaluated.
+pub const POLICY_RULES_UNMEMOIZED: usize = 64;
+
+/// Pairs of signer and principal that are remembered while a signature policy is evaluated; where there
+/// are more, each is checked anew.
+pub const POLICY_CHECKS_MEMOIZED: usize = 1 << 22;
+
 /// Workers that verify signatures and evaluate policies.
 pub const WORKERS_MAX: usize = 256;
+
+/// Levels of groups in a channel configuration: `/Channel/Consortiums/<consortium>/<org>` is 4.
+pub const CONFIG_GROUP_DEPTH_MAX: usize = 8;
+
+/// Levels of messages in a config envelope, whose deepest policy is 12 levels down. A config update
+/// may nest deeper, up to the wire format's own limit.
+pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
+
+/// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
+pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
+
+/// Names whose chaincode definition, or lack of one, is remembered on one channel.
+pub const DEFINITIONS_CACHED_MAX: usize = 4096;
+
+/// Visits of blocks to stages that a trace keeps: 100,000 blocks of 7 stages.
+pub const TRACE_ENTRIES: usize = 700_000;
+/// A segment of the block file; a block that does not fit begins the next one.
+pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
+
+/// How much a segment grows at a time: syncing is far cheaper while a file's size stays.
+pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;
+
+/// A stored block: what an orderer sends, and what the peer adds (a byte per transaction and its
+/// commit hash).
+pub const STORED_BLOCK_BYTES_MAX: usize = BLOCK_BYTES_MAX + (16 << 20);
+
+/// Segments of a channel that are mapped at the same time.
+pub const SEGMENTS_MAPPED_MAX: usize = 1024;
+
+/// Blocks of a channel that are durable but not yet in its state database.
+pub const OVERLAY_BLOCKS_MAX: usize = 128;
+
+/// Bytes of the update batches of these blocks.
+pub const OVERLAY_BYTES_MAX: usize = 256 << 20;
+
+/// What the state database of a channel may take of the address space at first; it doubles as needed.
+pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
+
+/// Read transactions that a channel's state database has at the same time.
+pub const STATE_READERS_MAX: u32 = 1024;
+
+/// Namespaces that a channel's state has: their names are held in memory.
+pub const NAMESPACES_MAX: usize = 1 << 20;
+
+/// How long a view can be read: an old one keeps the state database from reusing pages.
+pub const VIEW_AGE_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Blocks that recovery brings into the state in one go.
+pub const REPLAY_GROUP_BLOCKS: usize = 64;
+
+/// Keys of a range that are read ahead of their visitor.
+pub const RANGE_CHUNK_KEYS_MAX: usize = 1024;
+
+/// Bytes of values that are read ahead so, unless the first alone has more.
+pub const RANGE_CHUNK_BYTES_MAX: usize = 1 << 20;
+
+const _: () = {
+    // A record's length has 32 bits.
+    assert!(STORED_BLOCK_BYTES_MAX < u32::MAX as usize);
+    // One group of a recovery fits into the overlay.
+    assert!(REPLAY_GROUP_BLOCKS <= OVERLAY_BLOCKS_MAX);
+};
+
+/// Blocks that become durable with one sync.
+pub const COMMIT_GROUP_BLOCKS: usize = 64;
+
+/// Bytes of blocks that become durable with one sync, give or take the last block.
+pub const COMMIT_GROUP_BYTES: usize = 32 << 20;

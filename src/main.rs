@@ -1,3 +1,7 @@
 //! The `heddle` binary: hands its arguments to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heddle::cli::run(std::env::args_os())
+}

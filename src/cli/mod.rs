@@ -1,1 +1,105 @@
-//! To be written.
+//! The command line: arguments in, lines and exit codes out.
+//!
+//! Everything that goes wrong is one line on standard error that says what was expected and what to
+//! do, and exit code 1. Results go to standard output, as text for people or, with `--json`, as JSON.
+//!
+//! Knows nothing of how things are done: each command is a call into the library.
+
+mod compare;
+mod error;
+mod export;
+mod import;
+mod inspect;
+mod open;
+mod progress;
+mod summary;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::error::CliError;
+
+/// A peer for Hyperledger Fabric networks.
+#[derive(Debug, Parser)]
+#[command(name = "heddle", version, about, disable_help_subcommand = true)]
+struct Heddle {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Work on a channel's ledger, without a running peer
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// Validate and commit the blocks of a file, going on where the ledger stands
+    Import(import::ImportArgs),
+    /// Write codes, state or blocks to a file or to standard output
+    Export(export::ExportArgs),
+    /// Check every stored block: checksum, number, hash chain, data hash
+    Verify(inspect::VerifyArgs),
+    /// Drop the state database and build it anew from the blocks
+    RebuildState(inspect::RebuildArgs),
+    /// Say how high the ledger is and how large
+    Info(inspect::InfoArgs),
+    /// Show one block and the verdicts on its transactions
+    Block(inspect::BlockArgs),
+    /// Show where a transaction is and what became of it
+    Tx(inspect::TxArgs),
+}
+
+/// Which ledger.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LedgerArgs {
+    /// Folder of all ledgers; each channel has a folder of its own in it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The channel's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: String,
+}
+
+/// Runs the command line `arguments` (the program's name first) and returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let heddle = match Heddle::try_parse_from(arguments) {
+        Ok(heddle) => heddle,
+        Err(usage) => {
+            // Help and version are answers, not errors.
+            let failed = usage.use_stderr();
+            let _ = usage.print();
+            return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(&heddle.command) {
+        Ok(code) => code,
+        Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "heddle: {}", error::one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
+    let Command::Ledger(command) = command;
+    match command {
+        LedgerCommand::Import(args) => import::import(args),
+        LedgerCommand::Export(args) => export::export(args),
+        LedgerCommand::Verify(args) => inspect::verify(args),
+        LedgerCommand::RebuildState(args) => inspect::rebuild(args),
+        LedgerCommand::Info(args) => inspect::info(args),
+        LedgerCommand::Block(args) => inspect::block(args),
+        LedgerCommand::Tx(args) => inspect::tx(args),
+    }
+}
+
+#[cfg(test)]
+mod tests;

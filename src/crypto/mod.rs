@@ -1,3 +1,35 @@
 //! Hashes, keys and signatures with Fabric's accept sets, behind one seam that takes batches.
 //!
+//! Two families of signatures pass through here, with different rules:
+//! - *identity* signatures ([`verify_batch`], [`verify`]): over envelopes, endorsements and blocks;
+//!   ECDSA with low-S and a lenient DER reader, Ed25519, never RSA;
+//! - *certificate* signatures ([`verify_certificate_signature`]): as Go's `crypto/x509` checks them;
+//!   strict DER, high-S allowed, RSA too.
+//!
+//! Invariants:
+//! - a verdict depends on the bytes only: not on the batch, the CPU or the number of threads;
+//! - hostile bytes give `false` or an error, never a panic.
+//!
 //! Knows nothing of certificates or transactions.
+
+mod batch;
+mod certificate;
+mod ecdsa;
+mod ecdsa_der;
+mod ed25519;
+mod error;
+mod hash;
+mod key;
+mod rsa;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::{SignatureJob, SignedMessage, verify, verify_batch};
+pub use certificate::{SignatureAlgorithm, verify_certificate_signature, verify_crl_signature};
+pub use ecdsa_der::{EcdsaSignature, encode_ecdsa_signature, parse_ecdsa_signature};
+pub use ed25519::Ed25519Key;
+pub use error::KeyError;
+pub use hash::{HashFunction, Sha256, SignatureHash, sha256, sha256_parts};
+pub use key::{Curve, EcdsaKey, PublicKey};
+pub use rsa::RsaKey;

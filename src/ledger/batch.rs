@@ -60,6 +60,8 @@ pub enum Effect {
 pub struct Expiry {
     /// The block with whose commit the key goes.
     pub at: BlockNumber,
+    /// The block that wrote the key. If a later one has rewritten it, this entry is void.
+    pub written: BlockNumber,
     /// The collection.
     pub namespace: Namespace,
     /// The key's hash.
@@ -92,7 +94,9 @@ impl UpdateBatch {
     /// The updates of a namespace, if it has any.
     #[must_use]
     pub fn namespace(&self, namespace: NamespaceRef<'_>) -> Option<&NamespaceUpdates> {
-        let found = self.namespaces.binary_search_by(|entry| entry.namespace.as_ref().cmp(&namespace));
+        let found = self
+            .namespaces
+            .binary_search_by(|entry| entry.namespace.as_ref().cmp(&namespace));
         self.namespaces.get(found.ok()?)
     }
 
@@ -100,6 +104,10 @@ impl UpdateBatch {
     #[must_use]
     pub fn key(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Option<&KeyUpdate> {
         let updates = &self.namespace(namespace)?.updates;
-        updates.get(updates.binary_search_by(|update| (*update.key).cmp(key)).ok()?)
+        updates.get(
+            updates
+                .binary_search_by(|update| (*update.key).cmp(key))
+                .ok()?,
+        )
     }
 }

@@ -1,1 +1,26 @@
-//! To be written.
+//! The pipeline: wires the seven stages of one channel.
+//!
+//! ```text
+//! source -> ingress -> decode -> verify -> endorsement -> mvcc -> commit -> notify -> listener
+//!                         |        |           |            |        |
+//!                         +--------+-----------+------------+     applier
+//!                                  the workers (rayon)
+//! ```
+//!
+//! One thread per stage, one bounded queue between two of them, one pool of workers for all. A stage
+//! that stops drops its ends of the queues: those behind it see a closed door and end, those in front
+//! drain what they have, so every block before the one that stopped becomes durable.
+//!
+//! A run starts at the ledger's height and ends with its source, with a refused block, or with a
+//! fault. Starting anew costs nothing but the threads: another source is another run.
+
+mod error;
+mod frontier;
+mod report;
+mod run;
+mod start;
+
+pub use error::Stop;
+pub use frontier::PipelineFrontier;
+pub use report::{Gauges, Report};
+pub use run::{Pipeline, PipelineOptions};

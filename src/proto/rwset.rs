@@ -138,13 +138,31 @@ wire_message! {
     }
 }
 
-wire_message! {
-    /// `kvrwset.KVMetadataEntry`.
-    KvMetadataEntry<'a> {
-        /// The entry's name.
-        name = 1: string,
-        /// The entry's value.
-        value = 2: bytes,
+/// `kvrwset.KVMetadataEntry`. It is written again into the state, unknown fields included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KvMetadataEntry<'a> {
+    /// The entry's name.
+    pub name: &'a str,
+    /// The entry's value.
+    pub value: &'a [u8],
+    /// Fields that the message does not define, as Go writes them again.
+    pub unknown: Vec<u8>,
+}
+
+impl<'a> Message<'a> for KvMetadataEntry<'a> {
+    fn take_field(&mut self, field: &Field<'a>, _depth: u32) -> Result<bool, WireError> {
+        match (field.number, field.value) {
+            (1, Value::Bytes(bytes)) => self.name = super::wire::utf8(bytes)?,
+            (2, Value::Bytes(bytes)) => self.value = bytes,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn take_unknown(&mut self, field: &Field<'a>) {
+        let tag = u64::from(field.number) << 3 | u64::from(field.wire_type);
+        super::wire::put_varint(&mut self.unknown, tag);
+        self.unknown.extend_from_slice(field.raw);
     }
 }
 

@@ -1,1 +1,18 @@
-//! To be written.
+//! The door to the outside: time, disk, memory maps, the process itself.
+//!
+//! Knows nothing of blocks or channels. `unsafe` stands only in the files that say so at their top;
+//! each wraps one system facility into a safe type and restates how its duties are met.
+
+pub mod clock;
+pub mod failpoint;
+#[cfg(any(test, feature = "testing"))]
+pub mod fault;
+pub mod lmdb;
+pub mod mmap;
+pub mod process;
+pub mod random;
+pub mod storage;
+
+#[cfg(test)]
+mod tests;
+pub mod file;

@@ -64,6 +64,18 @@ impl fmt::Display for Version {
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// Whether `text` is this digest in lower-case hex.
+    #[must_use]
+    pub fn is_hex(&self, text: &str) -> bool {
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        text.len() == 64
+            && text.as_bytes().chunks_exact(2).zip(self.0).all(|(pair, byte)| {
+                pair == [digit(byte >> 4), digit(byte & 15)]
+            })
+    }
+}
+
 impl AsRef<[u8]> for Digest {
     fn as_ref(&self) -> &[u8] {
         &self.0

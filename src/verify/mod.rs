@@ -1,1 +1,22 @@
-//! To be written.
+//! Verify: who signed what.
+//!
+//! Checks a block's place in the chain and its orderers' signatures, then every creator's and
+//! endorser's identity and signature. All signatures of a block go into one flat list of jobs, which
+//! is spread over the workers.
+//!
+//! This is where a config block takes effect (back edge 1): blocks pass here in order, so the bundle
+//! that a config block leads to is in force for the very next block, and no block waits for it.
+//!
+//! Knows nothing of state: not of duplicates, chaincode definitions or versions. Invariant: blocks
+//! leave in the order of their numbers without gaps, each linked to the one before.
+
+pub mod block_signature;
+pub mod chain;
+pub mod error;
+pub mod transaction;
+
+
+pub use chain::{Chain, ChainTip, VerifiedBlock};
+pub use error::{Fault, Refusal, Rejection};
+pub use transaction::TxVerdict;
+

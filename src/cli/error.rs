@@ -1,0 +1,109 @@
+//! What a command can end with, as one line.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use crate::types::{BlockNumber, InvalidChannelId};
+use crate::{ingress, ledger, pipeline};
+
+/// A command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// `--channel` is no channel name.
+    #[error("--channel: {0}")]
+    Channel(#[from] InvalidChannelId),
+    /// `--data` has no ledger of that channel.
+    #[error("there is no ledger of channel '{channel}' in {data}; 'heddle ledger import' makes one")]
+    NoLedger {
+        /// The folder of all ledgers.
+        data: PathBuf,
+        /// The channel.
+        channel: String,
+    },
+    /// `--workers` is out of range.
+    #[error("--workers {workers}: expected 1 to {max}", max = crate::limits::WORKERS_MAX)]
+    Workers {
+        /// What was given.
+        workers: usize,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] ingress::SourceError),
+    /// The import ended before its source did.
+    #[error("import stopped at height {height}, the blocks below are committed: {stop}")]
+    Stopped {
+        /// The ledger's height.
+        height: u64,
+        /// Why.
+        #[source]
+        stop: pipeline::Stop,
+    },
+    /// There is no such block.
+    #[error("there is no block {number}: the ledger's height is {height}")]
+    NoBlock {
+        /// What was asked for.
+        number: BlockNumber,
+        /// The ledger's height.
+        height: BlockNumber,
+    },
+    /// There is no such transaction.
+    #[error("no transaction of this ledger has the id '{id}'")]
+    NoTransaction {
+        /// What was asked for.
+        id: String,
+    },
+    /// A stored block does not decode: the ledger is damaged.
+    #[error("stored block {number} does not decode: {error}; run 'heddle ledger verify'")]
+    StoredBlock {
+        /// The block.
+        number: BlockNumber,
+        /// Why.
+        error: crate::proto::wire::WireError,
+    },
+    /// The output file cannot be written.
+    #[error("cannot write {path}")]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Stdout(#[source] io::Error),
+    /// Whoever read standard output has enough.
+    #[error("standard output was closed")]
+    OutputClosed,
+}
+
+impl CliError {
+    /// An error of standard output; a closed pipe is not one.
+    pub(crate) fn stdout(source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::Stdout(source)
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Transparent errors repeat their cause.
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,27 @@
+//! Why bytes are not a public key.
+
+use crate::crypto::Curve;
+
+/// The bytes are not a public key of the kind that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Not 0x04 and two coordinates of a point on the curve.
+    #[error(
+        "not an uncompressed point on {curve}: expected 0x04 and two coordinates that satisfy \
+         the curve's equation"
+    )]
+    Point {
+        /// The curve that was named beside the point.
+        curve: Curve,
+    },
+    /// Not 32 bytes.
+    #[error("an Ed25519 public key has 32 bytes, got {length}")]
+    Ed25519Length {
+        /// What was given.
+        length: usize,
+    },
+    /// Not a DER sequence of a positive modulus and a positive exponent.
+    #[error("not an RSA public key: expected a DER sequence of a positive modulus and exponent")]
+    Rsa,
+}

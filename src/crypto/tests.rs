@@ -1,0 +1,1 @@
+//! Accept sets, pinned.

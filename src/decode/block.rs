@@ -1,0 +1,233 @@
+//! A block's frame: header, metadata slots, well-formed envelopes, data hash.
+
+use bytes::Bytes;
+use rayon::prelude::*;
+use self_cell::self_cell;
+
+use super::error::{EnvelopeProblem, Rejection};
+use super::header::{data_hash, header_bytes};
+use super::transaction::{DecodedTx, decode_transaction};
+use crate::crypto::sha256;
+use crate::ingress::RawBlock;
+use crate::proto::common::{
+    Block, ChannelHeader, Envelope, Payload, header_type, metadata_index,
+};
+use crate::proto::wire::{Message, varint_len};
+use crate::sys::process::CpuMeter;
+use crate::stage::InStage;
+use crate::types::{BlockNumber, Digest};
+
+/// Everything in a block, borrowed from its bytes.
+#[derive(Debug)]
+pub struct BlockContents<'a> {
+    /// The header's previous hash.
+    pub previous_hash: &'a [u8],
+    /// The header's data hash, equal to the hash of the data.
+    pub data_hash: &'a [u8],
+    /// The metadata slots as they came.
+    pub metadata: Vec<&'a [u8]>,
+    /// The serialized envelopes.
+    pub envelopes: Vec<&'a [u8]>,
+    /// The envelopes, decoded.
+    pub transactions: Vec<DecodedTx<'a>>,
+}
+
+self_cell!(
+    struct Cell {
+        owner: Bytes,
+        #[covariant]
+        dependent: BlockContents,
+    }
+    impl {Debug}
+);
+
+/// A block whose frame is sound and whose transactions are decoded.
+#[derive(Debug)]
+pub struct DecodedBlock {
+    cell: Cell,
+    number: BlockNumber,
+    header_bytes: Vec<u8>,
+    header_hash: Digest,
+}
+
+impl DecodedBlock {
+    /// The number in the header.
+    #[must_use]
+    pub fn number(&self) -> BlockNumber {
+        self.number
+    }
+
+    /// The bytes of the header that orderers sign.
+    #[must_use]
+    pub fn header_bytes(&self) -> &[u8] {
+        &self.header_bytes
+    }
+
+    /// The header hash.
+    #[must_use]
+    pub fn header_hash(&self) -> Digest {
+        self.header_hash
+    }
+
+    /// What is in the block.
+    #[must_use]
+    pub fn contents(&self) -> &BlockContents<'_> {
+        self.cell.borrow_dependent()
+    }
+
+    /// The bytes that the block came in.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        self.cell.borrow_owner()
+    }
+
+    /// How many bytes the block has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.cell.borrow_owner().len()
+    }
+}
+
+/// Decodes a block. Transactions are decoded in parallel on the current rayon pool; `meter` counts what
+/// its workers spend.
+///
+/// # Errors
+/// The block is refused as a whole.
+pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rejection> {
+    let expected = raw.expected;
+    let mut number = BlockNumber::default();
+    let cell = Cell::try_new(raw.bytes, |bytes| {
+        let block = Block::decode(bytes)
+            .map_err(|error| Rejection::Undecodable { expected, error })?;
+        let header = block.header.as_ref().ok_or(Rejection::NoHeader { expected })?;
+        number = BlockNumber(header.number);
+        decode_contents(&block, number, meter)
+    })?;
+    let contents = cell.borrow_dependent();
+    let header_bytes = header_bytes(number, contents.previous_hash, contents.data_hash);
+    let header_hash = sha256(&header_bytes);
+    Ok(DecodedBlock { cell, number, header_bytes, header_hash })
+}
+
+fn decode_contents<'a>(
+    block: &Block<'a>,
+    number: BlockNumber,
+    meter: &CpuMeter,
+) -> Result<BlockContents<'a>, Rejection> {
+    let header = block.header.clone().unwrap_or_default();
+    let metadata = block.metadata.as_ref().map(|m| m.metadata.clone()).unwrap_or_default();
+    let envelopes = block.data.as_ref().map(|data| data.data.clone()).unwrap_or_default();
+    // Fabric: the genesis block is taken as it is, without steps A and B.
+    let genesis = number == BlockNumber(0);
+    if !genesis && metadata.len() < metadata_index::SLOTS {
+        return Err(Rejection::TooFewMetadata { number, found: metadata.len() });
+    }
+    if envelopes.is_empty() {
+        return Err(Rejection::Empty { number });
+    }
+    if u32::try_from(envelopes.len()).is_err() {
+        return Err(Rejection::TooManyTransactions { number, found: envelopes.len() });
+    }
+    if !genesis && !is_config_data(&envelopes) {
+        check_well_formed(&envelopes, number)?;
+    }
+    let (found, transactions) = rayon::join(
+        || meter.count(|| data_hash(&envelopes)),
+        || {
+            envelopes
+                .par_chunks(ENVELOPES_PER_TASK)
+                .flat_map_iter(|chunk| meter.count(|| decode_chunk(chunk)))
+                .collect()
+        },
+    );
+    if found.as_ref() != header.data_hash {
+        let expected = header.data_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        return Err(Rejection::DataHash { number, expected, found });
+    }
+    Ok(BlockContents {
+        previous_hash: header.previous_hash,
+        data_hash: header.data_hash,
+        metadata,
+        envelopes,
+        transactions,
+    })
+}
+
+/// Envelopes that one task decodes at least: a task must be worth its hand-over.
+const ENVELOPES_PER_TASK: usize = 32;
+
+fn decode_chunk<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
+    envelopes.iter().map(|envelope| decode_transaction(envelope)).collect()
+}
+
+/// Whether the data are those of a config block. Any decode problem makes them not so.
+///
+/// Fabric: `protoutil/commonutils.go:HasConfigTx`.
+fn is_config_data(envelopes: &[&[u8]]) -> bool {
+    let [envelope] = envelopes else {
+        return false;
+    };
+    let header_type = || {
+        let envelope = Envelope::decode(envelope).ok()?;
+        let header = Payload::decode(envelope.payload).ok()?.header?;
+        Some(ChannelHeader::decode(header.channel_header).ok()?.r#type)
+    };
+    header_type() == Some(header_type::CONFIG)
+}
+
+fn check_well_formed(envelopes: &[&[u8]], number: BlockNumber) -> Result<(), Rejection> {
+    for (tx, bytes) in envelopes.iter().enumerate() {
+        if let Err(problem) = check_envelope(bytes) {
+            return Err(Rejection::NotWellFormed { number, tx, problem });
+        }
+    }
+    Ok(())
+}
+
+/// An envelope must be what Go writes for it: payload, signature, then unknown fields as they came
+/// but with their tags in the shortest form.
+///
+/// Fabric: `protoutil/blockutils.go:VerifyTransactionsAreWellFormed`.
+fn check_envelope(bytes: &[u8]) -> Result<(), EnvelopeProblem> {
+    let envelope = Envelope::decode(bytes).map_err(EnvelopeProblem::Undecodable)?;
+    if envelope.payload.is_empty() {
+        return Err(EnvelopeProblem::NoPayload);
+    }
+    if envelope.signature.is_empty() {
+        return Err(EnvelopeProblem::NoSignature);
+    }
+    let known = [(0x0a_u8, envelope.payload), (0x12_u8, envelope.signature)];
+    let mut rest = bytes;
+    for (tag, value) in known {
+        rest = strip_canonical(rest, tag, value).ok_or(EnvelopeProblem::NotCanonical)?;
+    }
+    // What is left are the unknown fields, in their order, if nothing stood before or between the
+    // known ones; a known field in what is left, or a long tag, makes the lengths differ.
+    if rest.len() == envelope.unknown_len {
+        Ok(())
+    } else {
+        Err(EnvelopeProblem::NotCanonical)
+    }
+}
+
+/// Strips `tag`, the shortest length prefix and `value` from the front of `bytes`.
+fn strip_canonical<'a>(bytes: &'a [u8], tag: u8, value: &[u8]) -> Option<&'a [u8]> {
+    let (&first, rest) = bytes.split_first()?;
+    let mut after_length = rest;
+    let length = crate::proto::wire::take_varint(&mut after_length).ok()?;
+    let canonical = rest.len() - after_length.len() == varint_len(length)
+        && length == value.len() as u64
+        && first == tag;
+    canonical.then_some(())?;
+    after_length.strip_prefix(value)
+}
+
+impl InStage for DecodedBlock {
+    fn number(&self) -> BlockNumber {
+        self.number
+    }
+
+    fn transactions(&self) -> usize {
+        self.contents().transactions.len()
+    }
+}

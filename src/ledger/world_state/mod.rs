@@ -1,0 +1,238 @@
+//! The state of one channel in LMDB: world state, history, indexes and the savepoint.
+//!
+//! Invariants:
+//! - one write transaction moves all tables together from one height to the next;
+//! - the savepoint names the last block whose effects the tables have;
+//! - the tables say nothing that could not be made again from the block file.
+//!
+//! The block file is the log, so a commit here need not be durable when it returns: see `sys::lmdb` for
+//! what a power cut leaves (this height, or the one of the commit before). What is missing then is
+//! replayed when the ledger is opened.
+
+pub(crate) mod keys;
+mod namespaces;
+mod range;
+pub(crate) mod rows;
+mod snapshot;
+mod tx_ids;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+
+pub(crate) use range::RangeQuery;
+pub(crate) use rows::Tip;
+pub(crate) use snapshot::Snapshot;
+
+use namespaces::Namespaces;
+use tx_ids::TxIdIndex;
+
+use super::error::Error;
+use crate::limits::STATE_READERS_MAX;
+use crate::sys::clock::Clock;
+use crate::sys::lmdb::{Env, EnvOptions, LmdbError, OpenError, ReadTxn, Table, Writer};
+use crate::types::ChannelId;
+
+const FORMAT: u32 = 1;
+const META_FORMAT: &[u8] = b"format";
+const META_CHANNEL: &[u8] = b"channel";
+const META_SAVEPOINT: &[u8] = b"savepoint";
+
+/// What the state store needs to know when it is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct StateOptions {
+    /// The map's size to start with.
+    pub(crate) map_bytes: usize,
+    /// Whether to keep the history of keys.
+    pub(crate) history: bool,
+    /// What time it is, for the age of views.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The state database of one channel.
+#[derive(Debug)]
+pub(crate) struct StateStore {
+    env: Arc<Env>,
+    tables: Tables,
+    namespaces: ArcSwap<Namespaces>,
+    write: Mutex<WriteSide>,
+    /// Snapshots that may be in use, to end those that are too old.
+    snapshots: Mutex<Vec<Weak<Snapshot>>>,
+    options: StateOptions,
+}
+
+#[derive(Debug)]
+struct WriteSide {
+    writer: Writer,
+    /// How many namespaces the table on disk has.
+    namespaces_stored: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tables {
+    /// Namespace and key: version, metadata, value.
+    state: Table,
+    /// Number: namespace.
+    namespaces: Table,
+    /// Namespace, key, version (newest first): nothing.
+    history: Table,
+    /// Transaction id: where the first one is.
+    tx_ids: TxIdIndex,
+    /// Block number: where it is stored.
+    blocks: Table,
+    /// Header hash: block number.
+    block_hashes: Table,
+    /// Block, namespace, key hash that expires with it: the block that wrote it, and the key where it is
+    /// long.
+    expiry: Table,
+    /// Format, channel, savepoint.
+    meta: Table,
+}
+
+impl StateStore {
+    /// Opens the state in directory `path`, made where there is none.
+    ///
+    /// # Errors
+    /// It is another channel's, of a newer format, in use, or LMDB refuses it.
+    pub(crate) fn open(
+        path: &Path,
+        channel: &ChannelId,
+        options: StateOptions,
+    ) -> Result<Arc<Self>, Error> {
+        let env_options = EnvOptions {
+            map_bytes: options.map_bytes,
+            readers_max: STATE_READERS_MAX,
+            tables_max: 8,
+        };
+        let (env, mut writer) = Env::open(path, &env_options).map_err(|error| match error {
+            OpenError::Locked => Error::Locked {
+                path: path.to_owned(),
+            },
+            OpenError::Io(source) => Error::io("open", path, source),
+            OpenError::Lmdb(source) => Error::state("open", path, source),
+        })?;
+        let failed = |source| Error::state("open", path, source);
+        let tables = Tables::create(&mut writer).map_err(failed)?;
+        check_owner(&mut writer, tables.meta, path, channel)?;
+        let txn = env.read().map_err(failed)?;
+        let namespaces = read_namespaces(&txn, tables.namespaces).map_err(failed)?;
+        drop(txn);
+        let namespaces_stored = namespaces.len();
+        Ok(Arc::new(Self {
+            env,
+            tables,
+            namespaces: ArcSwap::from_pointee(namespaces),
+            write: Mutex::new(WriteSide {
+                writer,
+                namespaces_stored,
+            }),
+            snapshots: Mutex::default(),
+            options,
+        }))
+    }
+
+    /// The last block in the state, `None` where there is none.
+    pub(crate) fn tip(&self) -> Result<Option<Tip>, Error> {
+        let txn = self.env.read().map_err(self.failed("read"))?;
+        self.tip_in(&txn)
+    }
+
+    fn tip_in(&self, txn: &ReadTxn) -> Result<Option<Tip>, Error> {
+        let row = txn
+            .get(self.tables.meta, META_SAVEPOINT)
+            .map_err(self.failed("read"))?;
+        row.map(|row| Tip::parse(row).ok_or(Error::DamagedRow { table: "meta" }))
+            .transpose()
+    }
+
+    fn failed(&self, action: &'static str) -> impl Fn(LmdbError) -> Error {
+        move |source| Error::state(action, self.env.path(), source)
+    }
+
+    fn lock_snapshots(&self) -> MutexGuard<'_, Vec<Weak<Snapshot>>> {
+        self.snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn create(writer: &mut Writer) -> Result<Self, LmdbError> {
+        Ok(Self {
+            state: writer.create_table("state")?,
+            namespaces: writer.create_table("namespaces")?,
+            history: writer.create_table("history")?,
+            tx_ids: TxIdIndex::new(writer.create_table("tx_ids")?),
+            blocks: writer.create_table("blocks")?,
+            block_hashes: writer.create_table("block_hashes")?,
+            expiry: writer.create_table("expiry")?,
+            meta: writer.create_table("meta")?,
+        })
+    }
+}
+
+/// Checks whose state this is; a new one becomes the channel's.
+fn check_owner(
+    writer: &mut Writer,
+    meta: Table,
+    path: &Path,
+    channel: &ChannelId,
+) -> Result<(), Error> {
+    let failed = |source| Error::state("open", path, source);
+    let mut txn = writer.begin().map_err(failed)?;
+    let format = txn
+        .get(meta, META_FORMAT)
+        .map_err(failed)?
+        .map(<[u8; 4]>::try_from);
+    match format {
+        None => {
+            txn.put(meta, META_FORMAT, &FORMAT.to_le_bytes())
+                .map_err(failed)?;
+            txn.put(meta, META_CHANNEL, channel.as_str().as_bytes())
+                .map_err(failed)?;
+            return txn.commit().map_err(failed);
+        }
+        Some(Ok(found)) if u32::from_le_bytes(found) > FORMAT => {
+            let found = u32::from_le_bytes(found);
+            return Err(Error::FutureFormat {
+                path: path.to_owned(),
+                found,
+                supported: FORMAT,
+            });
+        }
+        Some(Ok(_)) => {}
+        Some(Err(_)) => return Err(Error::DamagedRow { table: "meta" }),
+    }
+    let found = txn
+        .get(meta, META_CHANNEL)
+        .map_err(failed)?
+        .unwrap_or_default();
+    if found != channel.as_str().as_bytes() {
+        return Err(Error::OtherChannel {
+            path: path.to_owned(),
+            expected: channel.clone(),
+            found: String::from_utf8_lossy(found).into_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn read_namespaces(txn: &ReadTxn, table: Table) -> Result<Namespaces, LmdbError> {
+    let mut namespaces = Namespaces::default();
+    for row in txn.rows(table, &[])? {
+        let (key, value) = row?;
+        let namespace = rows::parse_namespace(value).ok_or(LmdbError::Corrupted)?;
+        let id = namespaces
+            .add(namespace)
+            .map_err(|_| LmdbError::Corrupted)?;
+        if key != id.0.to_be_bytes() {
+            return Err(LmdbError::Corrupted);
+        }
+    }
+    Ok(namespaces)
+}

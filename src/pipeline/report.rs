@@ -1,0 +1,45 @@
+//! What a run tells of itself: counters of stages and queues.
+
+use std::sync::Arc;
+
+use crate::metrics::{StageMetrics, StageReading};
+use crate::queue::{QueueGauge, QueueReading};
+use crate::stage::{Trace, TraceEntry};
+
+/// The counters of a run, readable while it goes.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    pub(super) stages: Vec<Arc<StageMetrics>>,
+    pub(super) queues: Vec<Arc<QueueGauge>>,
+    trace: Arc<Trace>,
+}
+
+/// What a run has done.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// One per stage, in the order of the flow.
+    pub stages: Vec<StageReading>,
+    /// One per queue, in the order of the flow.
+    pub queues: Vec<QueueReading>,
+    /// The most blocks that were in the pipeline at once.
+    pub blocks_in_flight_max: usize,
+    /// Who was where when, if that was wanted.
+    pub trace: Vec<TraceEntry>,
+}
+
+impl Gauges {
+    pub(super) fn new(trace: Arc<Trace>) -> Self {
+        Self { stages: Vec::new(), queues: Vec::new(), trace }
+    }
+
+    /// The numbers now.
+    #[must_use]
+    pub fn read(&self) -> Report {
+        Report {
+            stages: self.stages.iter().map(|stage| stage.read()).collect(),
+            queues: self.queues.iter().map(|queue| queue.read()).collect(),
+            blocks_in_flight_max: self.trace.in_flight_max(),
+            trace: self.trace.entries(),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! One run: threads up, blocks through, threads down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+use super::error::Stop;
+use super::frontier::PipelineFrontier;
+use super::report::Gauges;
+use super::start::Start;
+use crate::commit::{CommittedBlock, apply_until, commit_group, next_group};
+use crate::decode::{DecodedBlock, decode_block};
+use crate::endorsement::{EndorsedBlock, EndorsementStage};
+use crate::ingress::{self, BlockSource, RawBlock};
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::metrics::StageMetrics;
+use crate::mvcc::{MvccStage, ValidatedBlock};
+use crate::notify::CommitListener;
+use crate::queue::{Inbox, Outbox, queue};
+use crate::stage::{Ended, Stage, Trace};
+use crate::sys::clock::Clock;
+use crate::sys::process::CpuMeter;
+use crate::types::BlockNumber;
+use crate::verify::VerifiedBlock;
+
+/// How a pipeline runs. No verdict depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct PipelineOptions {
+    /// Threads that decode, verify and evaluate, 1 to [`limits::WORKERS_MAX`].
+    pub workers: usize,
+    /// Whether to keep a trace of who was where when.
+    pub trace: bool,
+}
+
+/// The pipeline of one channel over its ledger.
+#[derive(Debug)]
+pub struct Pipeline<'l> {
+    ledger: &'l Ledger,
+    options: PipelineOptions,
+    stages: Stages,
+    gauges: Gauges,
+}
+
+/// The seven stages' surroundings, and the applier's.
+#[derive(Debug)]
+struct Stages {
+    ingress: Stage,
+    decode: Stage,
+    verify: Stage,
+    endorsement: Stage,
+    mvcc: Stage,
+    commit: Stage,
+    apply: Stage,
+    notify: Stage,
+}
+
+type Joined<'scope> = (&'static str, ScopedJoinHandle<'scope, Result<(), Stop>>);
+
+impl<'l> Pipeline<'l> {
+    /// A pipeline that starts at the ledger's height.
+    ///
+    /// # Errors
+    /// The workers cannot be started.
+    pub fn new(
+        ledger: &'l Ledger,
+        clock: &Arc<dyn Clock>,
+        options: PipelineOptions,
+    ) -> Result<Self, Stop> {
+        let workers = rayon::ThreadPoolBuilder::new()
+            .num_threads(options.workers.clamp(1, limits::WORKERS_MAX))
+            .stack_size(limits::WORKER_STACK_BYTES)
+            .thread_name(|index| format!("worker-{index}"))
+            .build()?;
+        let workers = Arc::new(workers);
+        let trace = Arc::new(Trace::new(options.trace));
+        let mut gauges = Gauges::new(Arc::clone(&trace));
+        let mut stage = |name| {
+            let metrics = Arc::new(StageMetrics::new(name));
+            gauges.stages.push(Arc::clone(&metrics));
+            let (trace, workers) = (Arc::clone(&trace), Arc::clone(&workers));
+            Stage { metrics, trace, workers, clock: Arc::clone(clock) }
+        };
+        let stages = Stages {
+            ingress: stage("ingress"),
+            decode: stage("decode"),
+            verify: stage("verify"),
+            endorsement: stage("endorsement"),
+            mvcc: stage("mvcc"),
+            commit: stage("commit"),
+            apply: stage("apply"),
+            notify: stage("notify"),
+        };
+        Ok(Self { ledger, options, stages, gauges })
+    }
+
+    /// The run's counters, readable from any thread.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// Takes the source's blocks through all stages. Every block that reaches `listener` is durable;
+    /// on return, whatever the outcome, every durable block is in the state database, too, if that
+    /// still works.
+    ///
+    /// # Errors
+    /// Why the run ended before the source did. Blocks before the one that is to blame are durable.
+    pub fn run(
+        &mut self,
+        source: &mut dyn BlockSource,
+        listener: &mut dyn CommitListener,
+    ) -> Result<(), Stop> {
+        let start = Start::of(self.ledger)?;
+        let first = start.next;
+        let frontier = PipelineFrontier::new(self.ledger, self.options.workers);
+        let (to_decode, raw) = self.queue("ingress_decode");
+        let (to_verify, decoded) = self.queue("decode_verify");
+        let (to_endorsement, verified) = self.queue("verify_endorsement");
+        let (to_mvcc, endorsed) = self.queue("endorsement_mvcc");
+        let (to_commit, validated) = self.queue("mvcc_commit");
+        let (to_notify, committed) = self.queue("commit_notify");
+        let (stages, ledger, frontier) = (&self.stages, self.ledger, &frontier);
+        let committing = AtomicBool::new(true);
+        let committing = &committing;
+        thread::scope(|scope| {
+            let Start { mut chain, commit_hash, with_metadata, .. } = start;
+            let threads = [
+                spawn(scope, "ingress", move || feed(source, first, &to_decode, &stages.ingress)),
+                spawn(scope, "decode", move || decode(&stages.decode, &raw, &to_verify)),
+                spawn(scope, "verify", move || {
+                    let meter = CpuMeter::default();
+                    let verify = |block| stages.verify.spread(&meter, || chain.verify(block, &meter));
+                    ended(stages.verify.run(&decoded, &to_endorsement, verify))
+                }),
+                spawn(scope, "endorsement", move || {
+                    let stage = EndorsementStage::new(frontier, with_metadata);
+                    endorse(&stages.endorsement, stage, &verified, &to_mvcc)
+                }),
+                spawn(scope, "mvcc", move || {
+                    let stage = MvccStage::new(frontier, commit_hash);
+                    validate(&stages.mvcc, stage, frontier, &endorsed, &to_commit)
+                }),
+                spawn(scope, "commit", move || {
+                    let result = commit(&stages.commit, ledger, &validated, &to_notify);
+                    // Ordering: the applier must see every block that was appended before.
+                    committing.store(false, Ordering::SeqCst);
+                    result
+                }),
+                spawn(scope, "apply", move || {
+                    let ended = || !committing.load(Ordering::SeqCst);
+                    Ok(stages.apply.alone(|| apply_until(ledger, &ended))?)
+                }),
+                spawn(scope, "notify", move || {
+                    notify(&stages.notify, &committed, listener);
+                    Ok(())
+                }),
+            ];
+            join(threads, committing, frontier)
+        })
+    }
+
+    fn queue<T>(&mut self, name: &'static str) -> (Outbox<T>, Inbox<T>) {
+        let (outbox, inbox) = queue(name, limits::STAGE_QUEUE_BLOCKS);
+        self.gauges.queues.push(outbox.gauge());
+        (outbox, inbox)
+    }
+}
+
+fn spawn<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    name: &'static str,
+    work: impl FnOnce() -> Result<(), Stop> + Send + 'scope,
+) -> Result<Joined<'scope>, Stop> {
+    let builder = thread::Builder::new().name(name.to_owned());
+    let handle = builder.stack_size(limits::WORKER_STACK_BYTES).spawn_scoped(scope, work);
+    handle.map(|handle| (name, handle)).map_err(Stop::Thread)
+}
+
+/// Waits for all threads. Of several that stopped, the one furthest down the flow counts: its block is
+/// the earliest.
+fn join<const N: usize>(
+    threads: [Result<Joined<'_>, Stop>; N],
+    committing: &AtomicBool,
+    frontier: &PipelineFrontier<'_>,
+) -> Result<(), Stop> {
+    if threads.iter().any(Result::is_err) {
+        // Some threads never began: those that wait for them by other means than queues must end.
+        committing.store(false, Ordering::SeqCst);
+        frontier.end();
+    }
+    let mut outcome = Ok(());
+    for thread in threads {
+        let result = thread.and_then(|(stage, handle)| {
+            handle.join().unwrap_or(Err(Stop::Panicked { stage }))
+        });
+        if result.is_err() {
+            outcome = result;
+        }
+    }
+    outcome
+}
+
+fn ended<E: Into<Stop>>(ended: Ended<E>) -> Result<(), Stop> {
+    match ended {
+        Ended::Drained => Ok(()),
+        Ended::Stopped(_, error) => Err(error.into()),
+    }
+}
+
+fn feed(
+    source: &mut dyn BlockSource,
+    first: BlockNumber,
+    outbox: &Outbox<RawBlock>,
+    stage: &Stage,
+) -> Result<(), Stop> {
+    Ok(stage.alone(|| ingress::feed(source, first, outbox, &stage.trace))?)
+}
+
+fn decode(
+    stage: &Stage,
+    inbox: &Inbox<RawBlock>,
+    outbox: &Outbox<DecodedBlock>,
+) -> Result<(), Stop> {
+    let meter = CpuMeter::default();
+    ended(stage.run(inbox, outbox, |raw| stage.spread(&meter, || decode_block(raw, &meter))))
+}
+
+fn endorse(
+    stage: &Stage,
+    mut endorsement: EndorsementStage<&PipelineFrontier<'_>>,
+    inbox: &Inbox<VerifiedBlock>,
+    outbox: &Outbox<EndorsedBlock>,
+) -> Result<(), Stop> {
+    let meter = CpuMeter::default();
+    let endorse = |block| stage.spread(&meter, || endorsement.endorse(block, &meter));
+    ended(stage.run(inbox, outbox, endorse))
+}
+
+fn validate(
+    stage: &Stage,
+    mut mvcc: MvccStage<&PipelineFrontier<'_>>,
+    frontier: &PipelineFrontier<'_>,
+    inbox: &Inbox<EndorsedBlock>,
+    outbox: &Outbox<ValidatedBlock>,
+) -> Result<(), Stop> {
+    let meter = CpuMeter::default();
+    let validate = |block| {
+        let validated = stage.spread(&meter, || mvcc.validate(block, &meter))?;
+        frontier.publish(validated.batch().clone());
+        Ok(validated)
+    };
+    let outcome = match stage.run(inbox, outbox, validate) {
+        Ended::Drained => Ok(()),
+        Ended::Stopped(block, fault) => Err(Stop::Mvcc { block, fault }),
+    };
+    frontier.end();
+    outcome
+}
+
+fn commit(
+    stage: &Stage,
+    ledger: &Ledger,
+    inbox: &Inbox<ValidatedBlock>,
+    outbox: &Outbox<CommittedBlock>,
+) -> Result<(), Stop> {
+    while let Some(group) = next_group(inbox) {
+        for block in stage.group(group, |group| commit_group(ledger, group))? {
+            if outbox.send(block).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn notify(stage: &Stage, inbox: &Inbox<CommittedBlock>, listener: &mut dyn CommitListener) {
+    while let Some(block) = inbox.receive() {
+        stage.alone(|| listener.committed(&block));
+        stage.trace.left();
+    }
+}

@@ -1,0 +1,114 @@
+//! What the stages share: the workers, the clock, metrics and the trace of who was where when.
+//!
+//! A stage is one thread that takes blocks from its inbox, one after another, and hands what comes of
+//! them to its outbox; inside a block it spreads over the workers. Knows nothing of what stages do.
+
+mod trace;
+
+use std::sync::Arc;
+
+pub use trace::{Trace, TraceEntry};
+
+use crate::metrics::StageMetrics;
+use crate::queue::{Inbox, Outbox};
+use crate::sys::clock::{Clock, Instant};
+use crate::sys::process::{CpuMeter, thread_cpu_ns};
+use crate::types::BlockNumber;
+
+/// A block on its way, as far as a stage driver needs to know.
+pub trait InStage {
+    /// The block's number.
+    fn number(&self) -> BlockNumber;
+    /// How many transactions it has, 0 where that is not known yet.
+    fn transactions(&self) -> usize;
+}
+
+/// One stage's surroundings.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The stage's counters.
+    pub metrics: Arc<StageMetrics>,
+    /// Who was where when.
+    pub trace: Arc<Trace>,
+    /// The workers, shared by all stages.
+    pub workers: Arc<rayon::ThreadPool>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How a stage ended.
+#[derive(Debug)]
+pub enum Ended<E> {
+    /// There is nothing more to do, or the next stage has gone.
+    Drained,
+    /// It cannot go on past this block.
+    Stopped(BlockNumber, E),
+}
+
+impl Stage {
+    /// Takes blocks from `inbox` until it ends, works on each, and hands the result to `outbox`.
+    pub fn run<I: InStage, O: InStage, E>(
+        &self,
+        inbox: &Inbox<I>,
+        outbox: &Outbox<O>,
+        mut work: impl FnMut(I) -> Result<O, E>,
+    ) -> Ended<E> {
+        while let Some(item) = inbox.receive() {
+            let number = item.number();
+            let (start, cpu) = (self.clock.now(), thread_cpu_ns());
+            let result = work(item);
+            self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
+            match result {
+                Err(error) => return Ended::Stopped(number, error),
+                Ok(done) => {
+                    self.count(&done, start, self.clock.now());
+                    if outbox.send(done).is_err() {
+                        return Ended::Drained;
+                    }
+                }
+            }
+        }
+        Ended::Drained
+    }
+
+    /// Runs `work` on the workers; parallel iterators inside it spread over them. What they count in
+    /// `meter` is this stage's.
+    pub fn spread<R: Send>(&self, meter: &CpuMeter, work: impl FnOnce() -> R + Send) -> R {
+        let result = self.workers.install(work);
+        self.metrics.add_cpu_ns(meter.take_ns());
+        result
+    }
+
+    /// Runs `work` on the stage's own thread, and counts its CPU time.
+    pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
+        let cpu = thread_cpu_ns();
+        let result = work();
+        self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
+        result
+    }
+
+    /// Works on a group of blocks at once; each counts with the group's time.
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub fn group<I: InStage, O: InStage, E>(
+        &self,
+        group: Vec<I>,
+        work: impl FnOnce(Vec<I>) -> Result<Vec<O>, E>,
+    ) -> Result<Vec<O>, E> {
+        let start = self.clock.now();
+        let done = self.alone(|| work(group))?;
+        let end = self.clock.now();
+        for block in &done {
+            self.count(block, start, end);
+        }
+        Ok(done)
+    }
+
+    fn count<O: InStage>(&self, done: &O, start: Instant, end: Instant) {
+        let wall_us = u64::try_from(end.since(start).as_micros()).unwrap_or(u64::MAX);
+        self.metrics.block_done(done.transactions(), wall_us);
+        let (stage, number) = (self.metrics.name(), done.number());
+        self.trace.note(TraceEntry { stage, number, start, end });
+    }
+}

@@ -1,0 +1,1 @@
+//! What is a certificate and what is not, pinned; chains; revocation lists.
