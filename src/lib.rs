@@ -27,6 +27,7 @@ pub mod mvcc;
 pub mod commit;
 pub mod notify;
 pub mod pipeline;
+pub mod cli;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -105,3 +105,6 @@ pub const COMMIT_GROUP_BLOCKS: usize = 64;
 
 /// Bytes of blocks that become durable with one sync, give or take the last block.
 pub const COMMIT_GROUP_BYTES: usize = 32 << 20;
+
+/// Differences that a comparison keeps to show them again; the others are counted.
+pub const DIFFERENCES_KEPT_MAX: usize = 100;

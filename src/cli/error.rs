@@ -62,7 +62,7 @@ pub(crate) enum CliError {
         /// The block.
         number: BlockNumber,
         /// Why.
-        error: crate::proto::wire::WireError,
+        error: crate::decode::Rejection,
     },
     /// The output file cannot be written.
     #[error("cannot write {path}")]

@@ -101,5 +101,3 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! A progress bar with rate and time left, for people: on standard error, and only on a terminal.
 
+use std::io::Write;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Steps of the bar: progress is a share of the source, not a count.
@@ -34,6 +36,15 @@ impl Progress {
     pub(crate) fn at(&self, share: f64, message: impl Into<String>) {
         self.bar.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
         self.bar.set_message(message.into());
+    }
+
+    /// Prints a line above the bar.
+    pub(crate) fn line(&self, line: &str) {
+        if self.bar.is_hidden() {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        } else {
+            self.bar.println(line);
+        }
     }
 
     /// Takes the bar away.

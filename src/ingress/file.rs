@@ -1,14 +1,14 @@
 //! A file of blocks: `common.Block` messages, each preceded by its length as a protobuf varint, plain
 //! or compressed with zstd (told apart by the first four bytes).
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::{BlockSource, SourceError};
+use super::{BlockSource, SourceError, SourceProgress};
 use crate::limits;
 use crate::sys;
 
@@ -61,7 +61,11 @@ impl BlockFile {
             .by_ref()
             .take(length)
             .read_to_end(&mut bytes)
-            .map_err(|source| SourceError::Io { path: self.path.clone(), source })?;
+            .map_err(|source| match source.kind() {
+                // A compressed file that ends too early.
+                ErrorKind::UnexpectedEof => self.truncated(length, 0),
+                _ => SourceError::Io { path: self.path.clone(), source },
+            })?;
         Ok(bytes)
     }
 
@@ -121,11 +125,8 @@ impl BlockSource for BlockFile {
         Ok(Some(Bytes::from(bytes)))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-    fn progress(&self) -> Option<f64> {
-        // Ordering: for a progress bar.
-        let consumed = self.consumed.load(Ordering::Relaxed);
-        (self.file_len > 0).then(|| consumed as f64 / self.file_len as f64)
+    fn progress(&self) -> SourceProgress {
+        SourceProgress::new(Arc::clone(&self.consumed), self.file_len)
     }
 }
 

@@ -9,6 +9,9 @@ pub mod resume;
 pub mod worker;
 
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 
 pub use error::SourceError;
@@ -36,9 +39,31 @@ pub trait BlockSource: Send {
     /// The source cannot be read, or what it holds is no sequence of blocks.
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError>;
 
-    /// How much of the source has been read, from 0 to 1, where that is known.
-    fn progress(&self) -> Option<f64> {
-        None
+    /// How much of the source has been read: readable from other threads while the source is in use.
+    fn progress(&self) -> SourceProgress {
+        SourceProgress::default()
+    }
+}
+
+/// How much of a source has been read.
+#[derive(Debug, Clone, Default)]
+pub struct SourceProgress {
+    read: Arc<AtomicU64>,
+    total: u64,
+}
+
+impl SourceProgress {
+    /// Of `total` bytes, as many as `read` says.
+    pub fn new(read: Arc<AtomicU64>, total: u64) -> Self {
+        Self { read, total }
+    }
+
+    /// From 0 to 1; 0 where it is not known.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
+    pub fn share(&self) -> f64 {
+        // Ordering: for a progress bar.
+        self.read.load(Ordering::Relaxed) as f64 / self.total.max(1) as f64
     }
 }
 

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{BlockSource, SourceError};
+use super::{BlockSource, SourceError, SourceProgress};
 use crate::proto::common::BlockHeader;
 use crate::proto::wire::{Fields, MESSAGE_DEPTH_MAX, Message, Value};
 use crate::types::{BlockNumber, Digest};
@@ -15,11 +15,11 @@ pub trait KnownBlocks: Send {
     /// The next block's number.
     fn height(&self) -> BlockNumber;
 
-    /// The header hash of a block below the height.
+    /// The header hash of a block, `None` where the ledger does not have it.
     ///
     /// # Errors
     /// The ledger failed.
-    fn header_hash(&self, number: BlockNumber) -> Result<Digest, crate::ledger::Error>;
+    fn header_hash(&self, number: BlockNumber) -> Result<Option<Digest>, crate::ledger::Error>;
 }
 
 /// Skips what the ledger has.
@@ -54,10 +54,10 @@ impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
         }
         let expected = self.known.header_hash(number).map_err(SourceError::Ledger)?;
         let found = crate::ledger::header_hash(number, header.previous_hash, header.data_hash);
-        if found == expected {
-            Ok(true)
-        } else {
-            Err(SourceError::Fork { number, expected, found })
+        match expected {
+            None => Ok(false),
+            Some(expected) if found == expected => Ok(true),
+            Some(expected) => Err(SourceError::Fork { number, expected, found }),
         }
     }
 }
@@ -74,7 +74,7 @@ impl<S: BlockSource, K: KnownBlocks> BlockSource for Resuming<S, K> {
         Ok(None)
     }
 
-    fn progress(&self) -> Option<f64> {
+    fn progress(&self) -> SourceProgress {
         self.source.progress()
     }
 }

@@ -17,7 +17,7 @@
 use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -111,6 +111,7 @@ pub struct Ledger {
     /// Notified when blocks are published.
     published: Condvar,
     stopped: AtomicBool,
+    durable_syncs: AtomicU64,
     /// Keeps other processes away. Declared last, so that everything else is closed before.
     _lock: File,
 }
@@ -154,6 +155,7 @@ impl Ledger {
             applying: Mutex::default(),
             published: Condvar::new(),
             stopped: AtomicBool::new(false),
+            durable_syncs: AtomicU64::new(0),
             _lock: lock,
         })
     }
@@ -231,6 +233,8 @@ impl Ledger {
         check_chain(group, tip.as_ref())?;
         let result = append_blocks(&mut blocks, group, tip);
         let committed = result.inspect_err(|error| self.stop_unless_refused(error))?;
+        // Ordering: statistics.
+        self.durable_syncs.fetch_add(1, Ordering::Relaxed);
         self.publish(|overlay| overlay.with(&committed));
         Ok(())
     }
@@ -262,6 +266,13 @@ impl Ledger {
             .wait_timeout_while(publishing, timeout, is_empty);
         let (_publishing, result) = waited.unwrap_or_else(PoisonError::into_inner);
         !result.timed_out()
+    }
+
+    /// How many groups of blocks became durable, with one sync each, since the ledger was opened.
+    #[must_use]
+    pub fn durable_syncs(&self) -> u64 {
+        // Ordering: statistics.
+        self.durable_syncs.load(Ordering::Relaxed)
     }
 
     /// Whether an earlier failure has stopped the ledger.

@@ -108,6 +108,15 @@ impl View {
             .transpose()
     }
 
+    /// A block's header hash, `None` where the view does not have the block.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was written.
+    pub fn header_hash(&self, number: BlockNumber) -> Result<Option<Digest>, Error> {
+        let block = self.block(number)?;
+        block.map(|block| Ok(StoredBlock::read(&block, number)?.header_hash())).transpose()
+    }
+
     /// The number of the block with this header hash.
     ///
     /// # Errors
