@@ -14,20 +14,23 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 27] = [
     "limits",
     "sys",
     "queue",
     "metrics",
     "types",
     "proto",
+    "rwset",
     "crypto",
+    "x509",
     "config",
     "msp",
     "policy",
     "channel",
     "ledger",
     "lifecycle",
+    "stage",
     "ingress",
     "decode",
     "verify",
