@@ -15,8 +15,7 @@ use crate::decode::{ChaincodeCall, EndorserTx, SignedKind, TxBody};
 use crate::lifecycle::{ApplicationOrg, ChannelFacts, LEGACY_NAMESPACE, LIFECYCLE_NAMESPACE};
 use crate::msp::Identity;
 use crate::rwset::RwSet;
-use crate::sys::process::CpuMeter;
-use crate::stage::InStage;
+use crate::stage::{InStage, Workers};
 use crate::types::{BlockNumber, Namespace, NamespaceRef, TxIndex, ValidationCode};
 use crate::verify::{TxVerdict, VerifiedBlock};
 
@@ -127,18 +126,19 @@ impl<F: Frontier> EndorsementStage<F> {
         }
     }
 
-    /// Endorses the next block, on the current rayon pool; `meter` counts what its workers spend.
+    /// Endorses the next block, on the calling thread and the workers. It may wait for mvcc, which needs
+    /// the workers, so it must not be called on one of them.
     ///
     /// # Errors
     /// The channel must stop before this block.
     pub fn endorse(
         &mut self,
         verified: VerifiedBlock,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<EndorsedBlock, Fault> {
         let block = verified.decoded().number();
         let mut lifetimes = Lifetimes::default();
-        let codes = self.codes(&verified, &mut lifetimes, meter)?;
+        let codes = self.codes(&verified, &mut lifetimes, workers)?;
         let transactions = &verified.decoded().contents().transactions;
         let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
         self.in_flight.remember_ids(block, ids);
@@ -150,14 +150,14 @@ impl<F: Frontier> EndorsementStage<F> {
         &mut self,
         verified: &VerifiedBlock,
         lifetimes: &mut Lifetimes,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<Vec<ValidationCode>, Fault> {
         let block = verified.decoded().number();
         let mut codes: Vec<ValidationCode> =
             verified.verdicts().iter().map(code_so_far).collect();
         let mut view = self.frontier.view()?;
         self.in_flight.forget_through(view.indexed());
-        let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, meter)?;
+        let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, workers)?;
         if candidates.is_empty() {
             return Ok(codes);
         }
@@ -170,7 +170,7 @@ impl<F: Frontier> EndorsementStage<F> {
         self.definitions.load(names(&candidates), &view, facts)?;
         let context =
             Context { block, bundle: verified.bundle(), definitions: &self.definitions };
-        let dispatched = dispatch_all(&context, &candidates, &view, &self.in_flight, meter)?;
+        let dispatched = dispatch_all(&context, &candidates, &view, &self.in_flight, workers)?;
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(&mut codes, candidate.tx, code);
         }
@@ -190,7 +190,7 @@ impl<F: Frontier> EndorsementStage<F> {
         verified: &'b VerifiedBlock,
         view: &F::View,
         codes: &mut [ValidationCode],
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<Vec<Candidate<'b>>, Fault> {
         let transactions = &verified.decoded().contents().transactions;
         let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(verified.verdicts());
@@ -203,10 +203,11 @@ impl<F: Frontier> EndorsementStage<F> {
                 _ => None,
             })
             .collect();
-        let known: Vec<Vec<bool>> = all
-            .par_chunks(CANDIDATES_PER_TASK)
-            .map(|chunk| meter.count(|| self.are_known_ids(chunk, view)))
-            .collect::<Result<_, Fault>>()?;
+        let known = workers.spread(|| {
+            let chunks = all.par_chunks(CANDIDATES_PER_TASK);
+            let known = |chunk| workers.meter.count(|| self.are_known_ids(chunk, view));
+            chunks.map(known).collect::<Result<Vec<Vec<bool>>, Fault>>()
+        })?;
         let known = known.into_iter().flatten();
         let mut new = Vec::with_capacity(all.len());
         for (candidate, known) in all.into_iter().zip(known) {
@@ -297,7 +298,7 @@ fn dispatch_all<S: crate::ledger::StateReader + Sync>(
     candidates: &[Candidate<'_>],
     view: &S,
     in_flight: &InFlight,
-    meter: &CpuMeter,
+    workers: &Workers,
 ) -> Result<Vec<ValidationCode>, Fault> {
     let writes_metadata =
         calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
@@ -306,10 +307,11 @@ fn dispatch_all<S: crate::ledger::StateReader + Sync>(
             let codes = chunk.iter().map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
             codes.collect::<Result<Vec<_>, Fault>>()
         };
-        let chunks: Vec<Vec<ValidationCode>> = candidates
-            .par_chunks(CANDIDATES_PER_TASK)
-            .map(|chunk| meter.count(|| codes(chunk)))
-            .collect::<Result<_, Fault>>()?;
+        let chunks = workers.spread(|| {
+            let chunks = candidates.par_chunks(CANDIDATES_PER_TASK);
+            let codes = |chunk| workers.meter.count(|| codes(chunk));
+            chunks.map(codes).collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
+        })?;
         return Ok(chunks.into_iter().flatten().collect());
     }
     let mut keys = BlockKeyPolicies::new(context.block, view, in_flight);

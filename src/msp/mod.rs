@@ -24,7 +24,7 @@ mod principal;
 mod provider;
 mod setup;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod validation;
 
 pub use error::{

@@ -232,8 +232,13 @@ fn endorse(
     inbox: &Inbox<VerifiedBlock>,
     outbox: &Outbox<EndorsedBlock>,
 ) -> Result<(), Stop> {
-    let meter = CpuMeter::default();
-    let endorse = |block| stage.spread(&meter, || endorsement.endorse(block, &meter));
+    // On the stage's own thread: it may wait for mvcc, which needs the workers.
+    let workers = stage.workers();
+    let endorse = |block| {
+        let endorsed = endorsement.endorse(block, &workers);
+        stage.metrics.add_cpu_ns(workers.meter.take_ns());
+        endorsed
+    };
     ended(stage.run(inbox, outbox, endorse))
 }
 

@@ -254,7 +254,6 @@ impl<'a> Graph<'a> {
                 .filter_map(|&parent| self.nodes.get(parent));
             matches!((parents.next(), parents.next()), (Some(only), None) if only.policy == ANY_POLICY)
         };
-        self.leaves.contains_key(ANY_POLICY)
-            || strata.flat_map(BTreeMap::values).any(|id| from_any(id))
+        self.leaves.contains_key(ANY_POLICY) || strata.flat_map(BTreeMap::values).any(from_any)
     }
 }
