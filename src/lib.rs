@@ -65,3 +65,6 @@ pub mod manual;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;

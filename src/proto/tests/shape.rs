@@ -147,6 +147,16 @@ impl Shape for RangeQueryInfo<'_> {
     }
 }
 
+impl Shape for KvMetadataEntry<'_> {
+    const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_field!(out, 1, self.name, string);
+        put_field!(out, 2, self.value, bytes);
+        out.extend_from_slice(&self.unknown);
+    }
+}
+
 impl Shape for ApplicationPolicy<'_> {
     const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
 
