@@ -42,7 +42,7 @@ pub(crate) enum CliError {
         height: u64,
         /// Why.
         #[source]
-        stop: pipeline::Stop,
+        stop: Box<pipeline::Stop>,
     },
     /// There is no such block.
     #[error("there is no block {number}: the ledger's height is {height}")]

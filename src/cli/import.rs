@@ -19,7 +19,7 @@ use crate::ingress::{BlockFile, BlockSource, KnownBlocks, Resuming, SourceProgre
 use crate::ledger::{self, Ledger, View};
 use crate::limits;
 use crate::notify::CommitListener;
-use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::pipeline::{Pipeline, PipelineOptions, Stop};
 use crate::sys::clock::{Clock, Instant};
 use crate::sys::process::usage;
 use crate::types::{BlockNumber, Digest, ValidationCode};
@@ -59,10 +59,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         trace: args.trace.is_some(),
     };
     let mut pipeline =
-        Pipeline::new(&ledger, &clock, options).map_err(|stop| CliError::Stopped {
-            height: ledger.height(),
-            stop,
-        })?;
+        Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;
     let mut listener = ImportListener::new(args, Arc::clone(&clock), start, source.progress());
     let outcome = pipeline.run(&mut source, &mut listener);
     let wall = clock.now().since(start);
@@ -94,15 +91,19 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     written
         .and_then(|()| out.flush())
         .map_err(CliError::stdout)?;
-    outcome.map_err(|stop| CliError::Stopped {
-        height: ledger.height(),
-        stop,
-    })?;
+    outcome.map_err(|stop| stopped(&ledger, stop))?;
     Ok(if tally.differences.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn stopped(ledger: &Ledger, stop: Stop) -> CliError {
+    CliError::Stopped {
+        height: ledger.height(),
+        stop: Box::new(stop),
+    }
 }
 
 fn workers(asked: Option<usize>) -> Result<usize, CliError> {

@@ -77,13 +77,15 @@ impl BlockFile {
             .by_ref()
             .take(length)
             .read_to_end(&mut bytes)
-            .map_err(|source| match source.kind() {
+            .map_err(|source| {
                 // A compressed file that ends too early.
-                ErrorKind::UnexpectedEof => self.truncated(length, 0),
-                _ => SourceError::Io {
+                if source.kind() == ErrorKind::UnexpectedEof {
+                    return self.truncated(length, 0);
+                }
+                SourceError::Io {
                     path: self.path.clone(),
                     source,
-                },
+                }
             })?;
         Ok(bytes)
     }

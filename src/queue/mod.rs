@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 /// What a queue tells of itself.
 #[derive(Debug)]
@@ -144,10 +144,7 @@ impl<T> Inbox<T> {
 
     /// The next item if one is there; `None` where there is none now or ever.
     pub fn try_receive(&self) -> Option<T> {
-        let item = match self.receiver.try_recv() {
-            Ok(item) => Some(item),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        };
+        let item = self.receiver.try_recv().ok();
         self.note_depth();
         item
     }

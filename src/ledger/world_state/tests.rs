@@ -510,6 +510,7 @@ fn expiries_are_told_once_and_dropped() {
     let store = open(dir.path());
     let expiry = |at, key: &[u8]| Expiry {
         at: BlockNumber(at),
+        written: BlockNumber(at / 2),
         namespace: namespace('A'),
         key: key.into(),
     };

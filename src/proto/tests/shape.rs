@@ -122,16 +122,6 @@ impl Shape for Capability {
     fn write(&self, _out: &mut Vec<u8>) {}
 }
 
-impl Shape for KvMetadataEntry<'_> {
-    const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
-
-    fn write(&self, out: &mut Vec<u8>) {
-        put_bytes(out, 1, self.name.as_bytes());
-        put_bytes(out, 2, self.value);
-        out.extend_from_slice(&self.unknown);
-    }
-}
-
 impl Shape for RangeQueryInfo<'_> {
     const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
 
