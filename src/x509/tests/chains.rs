@@ -248,6 +248,40 @@ fn a_loop_of_cross_signatures_ends() {
 }
 
 #[test]
+fn authorities_of_one_name_and_two_keys_are_two() {
+    let root = Parts::authority("a", &key(1))
+        .issued_by("a")
+        .signed(&key(1));
+    let below = Parts::authority("a", &key(2))
+        .issued_by("a")
+        .signed(&key(1));
+    let leaf = Parts::new("leaf", &key(3)).issued_by("a").signed(&key(2));
+    assert_eq!(
+        chains(&leaf, &pool(&[&root]), &pool(&[&below]), NOW)[0].len(),
+        3
+    );
+}
+
+#[test]
+fn a_certificate_with_alternative_names_hides_its_namesakes_above() {
+    // Go compares a candidate with the chain from the leaf up, and stops at the first one of the same
+    // name and key if just one of the two has alternative names. So the plain authority follows itself,
+    // for as long as candidates may be looked at.
+    let authority = || Parts::authority("a", &key(1)).issued_by("a");
+    let named = authority()
+        .with("2.5.29.17", false, hex("3003 820161"))
+        .signed(&key(1));
+    let plain = authority().signed(&key(1));
+    let root = authority().valid(START, NOW + YEAR).signed(&key(1));
+    let leaf = Parts::new("leaf", &key(3)).issued_by("a").signed(&key(1));
+    let count = |intermediates: &[&Certificate]| {
+        chains(&leaf, &pool(&[&root]), &pool(intermediates), NOW).len()
+    };
+    assert_eq!(count(&[&plain]), 1);
+    assert_eq!(count(&[&named, &plain]), 34);
+}
+
+#[test]
 fn at_most_a_hundred_candidates_are_looked_at() {
     let leaf = Parts::new("leaf", &key(3))
         .issued_by("root")

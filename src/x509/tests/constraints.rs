@@ -169,6 +169,31 @@ fn addresses_are_compared_with_their_networks() {
 }
 
 #[test]
+fn constraints_bind_what_is_below_and_not_the_authority_itself() {
+    let names = |name: &str| tlv(0x30, general_name(name));
+    let constraints = tlv(0x30, subtrees(0xa0, &["dns:a.com"]));
+    let passes = |own: &str, below: &str| {
+        let root = Parts::authority("root", &key(1))
+            .issued_by("root")
+            .signed(&key(1));
+        let middle = Parts::authority("middle", &key(2))
+            .issued_by("root")
+            .with("2.5.29.30", true, &constraints)
+            .with("2.5.29.17", false, names(own))
+            .signed(&key(1));
+        let leaf = Parts::new("leaf", &key(3))
+            .issued_by("middle")
+            .with("2.5.29.17", false, names(below))
+            .signed(&key(2));
+        let (roots, intermediates): (CertPool, CertPool) =
+            ([root].into_iter().collect(), [middle].into_iter().collect());
+        !chains(&leaf, &roots, &intermediates, NOW).is_empty()
+    };
+    assert!(passes("dns:b.com", "dns:a.com"));
+    assert!(!passes("dns:a.com", "dns:b.com"));
+}
+
+#[test]
 fn broken_constraints_are_no_certificate() {
     let check = |value: &str, accepted: bool| {
         let der = Parts::authority("root", &key(1))

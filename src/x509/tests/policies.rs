@@ -174,3 +174,44 @@ fn mapped_policies_are_expected_under_their_new_name() {
         &leaf(&[]),
     );
 }
+
+#[test]
+fn a_self_issued_authority_does_not_count() {
+    let passes = |above: Says<'_>, self_issued: Says<'_>, leaf: Says<'_>| {
+        let root = Parts::authority("root", &key(1))
+            .issued_by("root")
+            .signed(&key(1));
+        let above = above.add(Parts::authority("middle", &key(2)).issued_by("root"));
+        let renewed = self_issued.add(Parts::authority("middle", &key(3)).issued_by("middle"));
+        let leaf = leaf
+            .add(Parts::new("leaf", &key(4)).issued_by("middle"))
+            .signed(&key(3));
+        let roots: CertPool = [root].into_iter().collect();
+        let intermediates = [above.signed(&key(1)), renewed.signed(&key(2))]
+            .into_iter()
+            .collect();
+        !chains(&leaf, &roots, &intermediates, NOW).is_empty()
+    };
+    let says = |policies: &'static [&'static str], constraints, inhibit_any| Says {
+        policies,
+        constraints,
+        inhibit_any,
+        ..Says::default()
+    };
+    let none = || Says::default();
+    // Two more certificates may do without a policy; the self-issued one is not counted.
+    assert!(passes(says(&["1.2.1"], "800102", ""), none(), none()));
+    assert!(!passes(says(&["1.2.1"], "800101", ""), none(), none()));
+    // Where any policy is inhibited, a self-issued authority may still state it, a leaf may not.
+    let strict = || says(&["1.2.1"], "800100", "020100");
+    assert!(passes(
+        strict(),
+        says(&[ANY], "", ""),
+        says(&["1.2.1"], "", "")
+    ));
+    assert!(!passes(
+        strict(),
+        says(&["1.2.1"], "", ""),
+        says(&[ANY], "", "")
+    ));
+}
