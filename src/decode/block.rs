@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use self_cell::self_cell;
 
 use super::error::{EnvelopeProblem, Rejection};
-use super::header::{data_hash, header_bytes};
 use super::transaction::{DecodedTx, decode_transaction};
 use crate::crypto::sha256;
 use crate::ingress::RawBlock;
+use crate::ledger::{data_hash, header_bytes};
 use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
 use crate::proto::wire::{Message, varint_len};
 use crate::stage::InStage;

@@ -9,7 +9,6 @@
 
 pub mod block;
 pub mod error;
-pub mod header;
 pub mod transaction;
 
 pub use block::{BlockContents, DecodedBlock, decode_block};

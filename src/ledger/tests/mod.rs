@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ledger::hash::{data_hash, header_hash, sha256};
+use crate::crypto::sha256_parts;
+use crate::ledger::hash::{data_hash, header_hash};
 use crate::ledger::*;
 use crate::proto::common::Block;
 use crate::proto::wire::{Message, put_bytes, put_element, put_uint};
@@ -183,7 +184,7 @@ pub(super) fn block_with(
     applied: Applied,
 ) -> CommitBlock {
     let previous = previous_hash.map_or(Vec::new(), |hash| hash.0.to_vec());
-    let commit_hash = (number.0 > 0).then(|| sha256(&[&number.0.to_be_bytes()]));
+    let commit_hash = (number.0 > 0).then(|| sha256_parts(&[&number.0.to_be_bytes()]));
     let mut header = Vec::new();
     put_uint(&mut header, 1, number.0);
     put_bytes(&mut header, 2, &previous);

@@ -515,7 +515,7 @@ fn expiries_are_told_once_and_dropped() {
         key: key.into(),
     };
     let long = vec![7; 600];
-    let hash_of_long = crate::ledger::hash::sha256(&[&long]);
+    let hash_of_long = crate::crypto::sha256(&long);
     let all = [
         expiry(3, b"x"),
         expiry(3, &long),
