@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 27] = [
+const LAYERS: [&str; 29] = [
     "limits",
     "sys",
     "queue",
@@ -39,7 +39,9 @@ const LAYERS: [&str; 27] = [
     "commit",
     "notify",
     "pipeline",
+    "explain",
     "cli",
+    "manual",
     "testing",
     "fuzzing",
 ];
@@ -58,11 +60,14 @@ const TOP_LEVEL: [&str; 10] = [
     "tests",
 ];
 /// Of these, what is not written yet.
-const TOP_LEVEL_MISSING: [&str; 2] = ["README.md", "benches"];
+const TOP_LEVEL_MISSING: [&str; 0] = [];
 
 const FILE_LINES_MAX: usize = 600;
 /// Longer files, with the lines that they have now.
-const LONG_FILES: [(&str, usize); 0] = [];
+const LONG_FILES: [(&str, usize); 2] = [
+    ("src/ledger/block_store/tests.rs", 656),
+    ("src/ledger/world_state/tests.rs", 738),
+];
 
 const FUNCTION_LINES_MAX: usize = 70;
 /// Longer functions as `file:function`, with the lines that they have now.
