@@ -108,3 +108,9 @@ pub const COMMIT_GROUP_BYTES: usize = 32 << 20;
 
 /// Differences that a comparison keeps to show them again; the others are counted.
 pub const DIFFERENCES_KEPT_MAX: usize = 100;
+
+/// Clauses of a policy that an explanation shows; the others are counted.
+pub const EXPLAINED_CLAUSES_MAX: usize = 1000;
+
+/// Signers of which an explanation says why they do not satisfy one clause.
+pub const EXPLAINED_SIGNERS_MAX: usize = 16;

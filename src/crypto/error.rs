@@ -3,7 +3,8 @@
 use crate::crypto::Curve;
 
 /// The bytes are not a public key of the kind that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyError {
     /// Not 0x04 and two coordinates of a point on the curve.

@@ -13,7 +13,8 @@ use aws_lc_rs::signature::{
 use crate::crypto::{Ed25519Key, KeyError, RsaKey};
 
 /// The four curves of Go's `crypto/elliptic`, all of which Fabric accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Curve {
     /// secp224r1.
     P224,

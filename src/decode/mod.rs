@@ -9,10 +9,12 @@
 
 pub mod block;
 pub mod error;
+mod flaw;
 pub mod transaction;
 
 pub use block::{BlockContents, DecodedBlock, decode_block};
 pub use error::Rejection;
+pub use flaw::{ClaimedHash, TxFlaw, TxPart};
 pub use transaction::{
     ActionParse, ChaincodeCall, Creator, DecodedTx, EndorserTx, EventCheck, SignedKind, TxBody,
 };

@@ -4,6 +4,7 @@
 //! the creator's signature is looked at ends in [`TxBody::Refused`]; one that comes after it is kept
 //! until the signature has been checked.
 
+use super::flaw::{ClaimedHash, TxFlaw, TxPart};
 use crate::crypto::sha256_parts;
 use crate::proto::common::{
     ChannelHeader, Envelope, Header, Payload, SignatureHeader, header_type,
@@ -14,7 +15,7 @@ use crate::proto::peer::{
 };
 use crate::proto::wire::Message;
 use crate::rwset::RwSet;
-use crate::types::ValidationCode;
+use crate::types::{Digest, ValidationCode};
 
 /// A transaction as far as its bytes tell.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct DecodedTx<'a> {
     pub index_id: IndexId<'a>,
     /// What is to be validated.
     pub body: TxBody<'a>,
+    /// Where some part of the transaction is refused: why. Its code is in `body`.
+    pub flaw: Option<Box<TxFlaw>>,
 }
 
 /// The id under which the ledger indexes a transaction.
@@ -148,53 +151,60 @@ impl ChaincodeCall<'_> {
 /// Decodes one element of `BlockData.data`.
 #[must_use]
 pub fn decode_transaction(envelope: &[u8]) -> DecodedTx<'_> {
-    match Envelope::decode(envelope) {
-        Ok(message) => decode_envelope(envelope, &message),
-        Err(_) => refused(envelope, ValidationCode::InvalidOtherReason),
+    match decode_headers(envelope) {
+        Ok(transaction) => transaction,
+        Err(flaw) => DecodedTx {
+            envelope,
+            claimed_id: "",
+            header_type: None,
+            index_id: IndexId::Claimed(""),
+            body: TxBody::Refused(flaw.code()),
+            flaw: Some(Box::new(flaw)),
+        },
     }
 }
 
-fn refused(envelope: &[u8], code: ValidationCode) -> DecodedTx<'_> {
-    DecodedTx {
-        envelope,
-        claimed_id: "",
-        header_type: None,
-        index_id: IndexId::Claimed(""),
-        body: TxBody::Refused(code),
-    }
-}
-
-fn decode_envelope<'a>(bytes: &'a [u8], envelope: &Envelope<'a>) -> DecodedTx<'a> {
-    let Ok(payload) = Payload::decode(envelope.payload) else {
-        return refused(bytes, ValidationCode::BadPayload);
-    };
-    let Some(header) = &payload.header else {
-        return refused(bytes, ValidationCode::BadCommonHeader);
-    };
-    let Ok(channel) = ChannelHeader::decode(header.channel_header) else {
-        return refused(bytes, ValidationCode::BadCommonHeader);
-    };
-    let signature = SignatureHeader::decode(header.signature_header).ok();
-    let index_id = index_id(&channel, signature.as_ref());
-    let body = match signature {
-        Some(signature) if headers_are_sane(&channel, &signature) => TxBody::Signed {
-            creator: Creator {
+/// Decodes an envelope whose channel header, at least, can be read.
+fn decode_headers(bytes: &[u8]) -> Result<DecodedTx<'_>, TxFlaw> {
+    let envelope = decode::<Envelope<'_>>(bytes, TxPart::Envelope)?;
+    let payload = decode::<Payload<'_>>(envelope.payload, TxPart::Payload)?;
+    let header = payload.header.as_ref().ok_or(missing(TxPart::Header))?;
+    let channel = decode::<ChannelHeader<'_>>(header.channel_header, TxPart::ChannelHeader)?;
+    let signature = decode::<SignatureHeader<'_>>(header.signature_header, TxPart::SignatureHeader);
+    let index_id = index_id(&channel, signature.as_ref().ok());
+    let sane = signature.and_then(|signature| {
+        check_headers(&channel, &signature)?;
+        Ok(signature)
+    });
+    let (body, flaw) = match sane {
+        Err(flaw) => (TxBody::Refused(flaw.code()), Some(flaw)),
+        Ok(signature) => {
+            let (kind, flaw) = decode_kind(&payload, header, &channel, &signature);
+            let creator = Creator {
                 channel_id: channel.channel_id,
                 identity: signature.creator,
                 payload: envelope.payload,
                 signature: envelope.signature,
-            },
-            kind: decode_kind(&payload, header, &channel, &signature),
-        },
-        _ => TxBody::Refused(ValidationCode::BadCommonHeader),
+            };
+            (TxBody::Signed { creator, kind }, flaw)
+        }
     };
-    DecodedTx {
+    Ok(DecodedTx {
         envelope: bytes,
         claimed_id: channel.tx_id,
         header_type: Some(channel.r#type),
         index_id,
         body,
-    }
+        flaw: flaw.map(Box::new),
+    })
+}
+
+fn decode<'a, M: Message<'a>>(bytes: &'a [u8], part: TxPart) -> Result<M, TxFlaw> {
+    M::decode(bytes).map_err(|error| TxFlaw::Undecodable { part, error })
+}
+
+fn missing(part: TxPart) -> TxFlaw {
+    TxFlaw::Missing { part }
 }
 
 /// Fabric: `protoutil/txutils.go:GetOrComputeTxIDFromEnvelope`.
@@ -211,44 +221,68 @@ fn index_id<'a>(
 }
 
 /// Fabric: `core/common/validation/msgvalidation.go:validateCommonHeader`.
-fn headers_are_sane(channel: &ChannelHeader<'_>, signature: &SignatureHeader<'_>) -> bool {
+fn check_headers(
+    channel: &ChannelHeader<'_>,
+    signature: &SignatureHeader<'_>,
+) -> Result<(), TxFlaw> {
     let known_type = matches!(
         channel.r#type,
         header_type::CONFIG | header_type::CONFIG_UPDATE | header_type::ENDORSER_TRANSACTION
     );
-    known_type && channel.epoch == 0 && is_signature_header_sane(signature)
+    if !known_type {
+        let found = channel.r#type;
+        return Err(TxFlaw::HeaderType { found });
+    }
+    if channel.epoch != 0 {
+        let found = channel.epoch;
+        return Err(TxFlaw::Epoch { found });
+    }
+    check_signature_header(signature, TxPart::Nonce, TxPart::Creator)
 }
 
-fn is_signature_header_sane(signature: &SignatureHeader<'_>) -> bool {
-    !signature.nonce.is_empty() && !signature.creator.is_empty()
+fn check_signature_header(
+    header: &SignatureHeader<'_>,
+    nonce: TxPart,
+    creator: TxPart,
+) -> Result<(), TxFlaw> {
+    if header.nonce.is_empty() {
+        Err(missing(nonce))
+    } else if header.creator.is_empty() {
+        Err(missing(creator))
+    } else {
+        Ok(())
+    }
 }
 
+/// What comes after the creator's signature, and the first flaw in it.
 fn decode_kind<'a>(
     payload: &Payload<'a>,
     header: &Header<'a>,
     channel: &ChannelHeader<'a>,
     signature: &SignatureHeader<'a>,
-) -> SignedKind<'a> {
+) -> (SignedKind<'a>, Option<TxFlaw>) {
+    let refused = |flaw: TxFlaw| (SignedKind::Refused(flaw.code()), Some(flaw));
     match channel.r#type {
         header_type::ENDORSER_TRANSACTION => {
-            let id = sha256_parts(&[signature.nonce, signature.creator]);
-            if !id.is_hex(channel.tx_id) {
-                return SignedKind::Refused(ValidationCode::BadProposalTxid);
+            let computed = sha256_parts(&[signature.nonce, signature.creator]);
+            if !computed.is_hex(channel.tx_id) {
+                return refused(TxFlaw::TxId { computed });
             }
             match decode_endorser(payload.data, header, channel) {
-                Some(transaction) => SignedKind::Endorser(Box::new(transaction)),
-                None => SignedKind::Refused(ValidationCode::InvalidEndorserTransaction),
+                Ok((transaction, flaw)) => (SignedKind::Endorser(Box::new(transaction)), flaw),
+                Err(flaw) => refused(flaw),
             }
         }
-        header_type::CONFIG if payload.data.is_empty() => {
-            SignedKind::Refused(ValidationCode::InvalidConfigTransaction)
-        }
-        header_type::CONFIG => SignedKind::Config(payload.data),
-        _ => SignedKind::Refused(ValidationCode::UnsupportedTxPayload),
+        header_type::CONFIG if payload.data.is_empty() => refused(missing(TxPart::ConfigEnvelope)),
+        header_type::CONFIG => (SignedKind::Config(payload.data), None),
+        _ => refused(TxFlaw::ConfigUpdate),
     }
 }
 
-/// The body of an endorser transaction; `None` where any of its checks fails (code 5).
+/// The body of an endorser transaction, and what is wrong in its action.
+///
+/// # Errors
+/// Any of its checks fails (code 5).
 ///
 /// Fabric: `core/common/validation/msgvalidation.go:validateEndorserTransaction`. An action payload
 /// without `action` crashes Fabric; here it fails the check (appendix D).
@@ -256,61 +290,80 @@ fn decode_endorser<'a>(
     data: &'a [u8],
     header: &Header<'a>,
     channel: &ChannelHeader<'a>,
-) -> Option<EndorserTx<'a>> {
+) -> Result<(EndorserTx<'a>, Option<TxFlaw>), TxFlaw> {
     if data.is_empty() {
-        return None;
+        return Err(missing(TxPart::Transaction));
     }
-    let transaction = Transaction::decode(data).ok()?;
+    let transaction = decode::<Transaction<'_>>(data, TxPart::Transaction)?;
     let [action] = transaction.actions.as_slice() else {
-        return None;
+        let found = transaction.actions.len();
+        return Err(TxFlaw::ActionCount { found });
     };
-    let action_header = SignatureHeader::decode(action.header).ok()?;
-    if !is_signature_header_sane(&action_header) {
-        return None;
+    let action_header = decode::<SignatureHeader<'_>>(action.header, TxPart::ActionHeader)?;
+    check_signature_header(&action_header, TxPart::ActionNonce, TxPart::ActionCreator)?;
+    let payload = decode::<ChaincodeActionPayload<'_>>(action.payload, TxPart::ActionPayload)?;
+    let endorsed = payload.action.ok_or(missing(TxPart::EndorsedAction))?;
+    let response = decode::<ProposalResponsePayload<'_>>(
+        endorsed.proposal_response_payload,
+        TxPart::ProposalResponse,
+    )?;
+    let hash = proposal_hash(header, action.header, payload.chaincode_proposal_payload)?;
+    if hash.as_ref() != response.proposal_hash {
+        let found = ClaimedHash::new(response.proposal_hash);
+        return Err(TxFlaw::ProposalHash {
+            computed: hash,
+            found,
+        });
     }
-    let payload = ChaincodeActionPayload::decode(action.payload).ok()?;
-    let endorsed = payload.action?;
-    let response = ProposalResponsePayload::decode(endorsed.proposal_response_payload).ok()?;
-
-    // Raw wire bytes are hashed; each of the three must be there.
-    let proposal = [
-        header.channel_header,
-        action.header,
-        payload.chaincode_proposal_payload,
-    ];
-    if proposal.iter().any(|part| part.is_empty()) {
-        return None;
-    }
-    if sha256_parts(&proposal).as_ref() != response.proposal_hash {
-        return None;
-    }
-    Some(EndorserTx {
+    let action = decode_action(channel.extension, response.extension);
+    let flaw = action.as_ref().err().copied();
+    let transaction = EndorserTx {
         tx_id: channel.tx_id,
         proposal_response_payload: endorsed.proposal_response_payload,
         endorsements: endorsed.endorsements,
         proposal_payload: payload.chaincode_proposal_payload,
-        action: decode_action(channel.extension, response.extension),
-    })
+        action: action.map_err(|flaw| flaw.code()),
+    };
+    Ok((transaction, flaw))
+}
+
+/// The hash of the raw wire bytes. All three parts must be there; the two headers are, since they
+/// have a type and a nonce in them.
+fn proposal_hash(
+    header: &Header<'_>,
+    action_header: &[u8],
+    proposal_payload: &[u8],
+) -> Result<Digest, TxFlaw> {
+    if proposal_payload.is_empty() {
+        return Err(missing(TxPart::ProposalPayload));
+    }
+    let proposal = [header.channel_header, action_header, proposal_payload];
+    Ok(sha256_parts(&proposal))
 }
 
 /// The first four steps of dispatch and the parts of the others (validation-spec 2.4).
 ///
 /// Fabric: `core/committer/txvalidator/v20/plugindispatcher/dispatcher.go:Dispatch`.
-fn decode_action<'a>(header_extension: &'a [u8], extension: &'a [u8]) -> ActionParse<'a> {
-    let header_extension = ChaincodeHeaderExtension::decode(header_extension)
-        .map_err(|_| ValidationCode::BadHeaderExtension)?;
+fn decode_action<'a>(
+    header_extension: &'a [u8],
+    extension: &'a [u8],
+) -> Result<ChaincodeCall<'a>, TxFlaw> {
+    let header_extension =
+        decode::<ChaincodeHeaderExtension<'_>>(header_extension, TxPart::HeaderExtension)?;
     if extension.is_empty() {
-        return Err(ValidationCode::BadResponsePayload);
+        return Err(missing(TxPart::ChaincodeAction));
     }
-    let action =
-        ChaincodeAction::decode(extension).map_err(|_| ValidationCode::BadResponsePayload)?;
-    let rwset = RwSet::decode(action.results).map_err(|_| ValidationCode::BadRwset)?;
+    let action = decode::<ChaincodeAction<'_>>(extension, TxPart::ChaincodeAction)?;
+    let rwset = RwSet::decode(action.results).map_err(|error| TxFlaw::Undecodable {
+        part: TxPart::ReadWriteSet,
+        error,
+    })?;
     let header_id = header_extension
         .chaincode_id
-        .ok_or(ValidationCode::InvalidOtherReason)?;
+        .ok_or(missing(TxPart::HeaderChaincodeId))?;
     let action_id = action
         .chaincode_id
-        .ok_or(ValidationCode::InvalidOtherReason)?;
+        .ok_or(missing(TxPart::ActionChaincodeId))?;
     Ok(ChaincodeCall {
         header_name: header_id.name,
         action_name: action_id.name,

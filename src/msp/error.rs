@@ -11,7 +11,8 @@ use crate::proto::wire::WireError;
 use crate::x509;
 
 /// Why there is no usable certificate chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChainError {
     /// Not exactly one chain is valid one second after the certificate began.
@@ -32,7 +33,8 @@ pub enum ChainError {
 }
 
 /// Why bytes are not an identity of the channel.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IdentityError {
     /// Not a `SerializedIdentity`.
@@ -67,7 +69,8 @@ pub enum IdentityError {
 }
 
 /// A role that an OU gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeOuRole {
     /// A client.
     Client,
@@ -91,7 +94,8 @@ impl fmt::Display for NodeOuRole {
 }
 
 /// Why an identity is not valid under its MSP.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum InvalidIdentity {
     /// The MSP does not take keys of this kind.
@@ -140,7 +144,8 @@ pub enum InvalidIdentity {
 }
 
 /// Why an identity does not satisfy a principal.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Unsatisfied {
     /// The principal asks for another MSP.

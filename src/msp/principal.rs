@@ -45,7 +45,8 @@ pub(super) enum Kind {
 }
 
 /// A role that a policy asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Any valid identity of the MSP.
     Member,
@@ -96,7 +97,8 @@ pub(super) enum Anonymity {
 }
 
 /// Why a principal is never satisfied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BrokenPrincipal {
     /// A class that the protocol does not define.

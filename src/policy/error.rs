@@ -3,7 +3,8 @@
 use crate::proto::wire::WireError;
 
 /// A signature policy that cannot be evaluated: it is never satisfied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CompileError {
     /// The envelope has no rule.
@@ -63,7 +64,8 @@ pub struct PolicyError {
 }
 
 /// Why an application policy can never be satisfied, whoever signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnusablePolicy {
     /// The bytes are not an `ApplicationPolicy`.

@@ -19,7 +19,8 @@ pub struct ImplicitMetaPolicy {
 }
 
 /// How many of the children's policies must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ImplicitMetaRule {
     /// One.
     Any,

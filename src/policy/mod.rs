@@ -21,6 +21,7 @@ mod signature;
 mod signers;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tree;
 
 pub use application::{CompiledApplicationPolicy, evaluate_application_policy};
@@ -28,6 +29,7 @@ pub use error::{CompileError, PolicyError, PolicyFault, UnusablePolicy};
 pub use implicit::{ImplicitMetaPolicy, ImplicitMetaRule, SubPolicy};
 pub use signature::{Rule, Rules, SignaturePolicy};
 pub use signers::accepted_signers;
+pub use trace::{Clause, ClauseKind, PolicyProblem, PolicyTrace, Rejected, RejectedSigner};
 pub use tree::PolicyTree;
 
 use std::sync::Arc;

@@ -107,6 +107,10 @@ impl SignaturePolicy {
         &self.principals
     }
 
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
     fn rule_at(&self, index: usize) -> Option<Rule<'_>> {
         match *self.nodes.get(index)? {
             Node::SignedBy(principal) => self.principals.get(principal).map(Rule::SignedBy),

@@ -7,6 +7,7 @@ mod trees;
 use proptest::prelude::*;
 
 use super::signature::{evaluate, flatten};
+use super::trace::trace_rules;
 use super::*;
 use crate::limits;
 use crate::proto::msp::{NOutOf, SignaturePolicy as WireRule, SignaturePolicyEnvelope};
@@ -195,6 +196,10 @@ proptest! {
         let nodes = flatten(&rule, 4).unwrap();
         let expected = twin(&rule, &mut vec![false; signers], &satisfies);
         prop_assert_eq!(evaluate(&nodes, 4, signers, satisfies), expected);
+        let (holds, clauses) = trace_rules(&nodes, signers, &satisfies);
+        prop_assert_eq!(holds, expected);
+        prop_assert_eq!(clauses.len(), nodes.len());
+        prop_assert_eq!(clauses.first().map(|clause| clause.holds), Some(expected));
         // Enough rules to remember checks: repetitions beside the rule, which decide nothing.
         let mut rules = vec![out_of(9, vec![by('A'); 5]); limits::POLICY_RULES_UNMEMOIZED / 5];
         rules.push(rule);

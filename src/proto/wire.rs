@@ -19,7 +19,8 @@ pub const MESSAGE_DEPTH_MAX: u32 = 10_000;
 const FIELD_NUMBER_MAX: u64 = (1 << 29) - 1;
 
 /// The bytes are not a protobuf message in Go's eyes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WireError {
     /// A field extends past the end of its message.
     #[error("message is truncated")]

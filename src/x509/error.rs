@@ -3,7 +3,8 @@
 use crate::crypto::KeyError;
 
 /// The bytes are not what Go's `crypto/x509` would have parsed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Error {
     /// There is no PEM block.
@@ -60,7 +61,8 @@ pub enum Error {
 }
 
 /// There is not exactly one acceptable chain from a certificate to the roots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChainError {
     /// No chain.

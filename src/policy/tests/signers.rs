@@ -95,6 +95,58 @@ fn e2_roles_are_given_first_come_first_served() {
 }
 
 #[test]
+fn traces_say_who_was_taken_and_who_was_not() {
+    let channel = Channel::new();
+    let tree = PolicyTree::new(&crate::proto::config::ConfigGroup::default()).unwrap();
+    let signers = [
+        channel.signer("Org1MSP", 5, "peer"),
+        channel.signer("Org1MSP", 6, "client"),
+        channel.signer("Org2MSP", 7, "peer"),
+    ];
+    let principals = [role("Org1MSP", MEMBER), role("Org1MSP", PEER)];
+    let policy = CompiledApplicationPolicy::Signature(policy(2, &principals));
+    let trace = policy.trace(&tree, &signers);
+    assert!(!trace.holds && !policy.evaluate(&tree, &signers));
+    let kinds: Vec<_> = trace
+        .clauses
+        .into_iter()
+        .map(|clause| clause.kind)
+        .collect();
+    let missing_role = crate::msp::Unsatisfied::MissingRole {
+        role: crate::msp::NodeOuRole::Peer,
+    };
+    assert_eq!(
+        kinds,
+        [
+            ClauseKind::NOutOf {
+                n: 2,
+                rules: 2,
+                satisfied: 1
+            },
+            ClauseKind::SignedBy {
+                principal: "Org1MSP.member".to_owned(),
+                signer: Some(0),
+                rejected: vec![]
+            },
+            ClauseKind::SignedBy {
+                principal: "Org1MSP.peer".to_owned(),
+                signer: None,
+                rejected: vec![
+                    RejectedSigner {
+                        signer: 0,
+                        why: Rejected::Taken
+                    },
+                    RejectedSigner {
+                        signer: 1,
+                        why: Rejected::Unsatisfied(missing_role)
+                    },
+                ]
+            },
+        ]
+    );
+}
+
+#[test]
 fn e4_one_identity_counts_once_however_it_is_written() {
     let channel = Channel::new();
     let leaf = channel.leaf(5, "peer");

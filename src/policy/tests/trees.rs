@@ -66,11 +66,61 @@ fn application(meta: (u64, Vec<u8>), orgs: &[Option<bool>]) -> bool {
         })
         .collect();
     let root = group(&[], &[("Application", group(&[("Meta", meta)], &orgs))]);
-    tree(&root)
-        .unwrap()
-        .policy("/Channel/Application/Meta")
-        .unwrap()
-        .evaluate(&[])
+    let tree = tree(&root).unwrap();
+    let id = "/Channel/Application/Meta";
+    let holds = tree.policy(id).unwrap().evaluate(&[]);
+    let trace = CompiledApplicationPolicy::ChannelReference(id.to_owned()).trace(&tree, &[]);
+    assert_eq!(trace.holds, holds, "{trace:?}");
+    assert_eq!(trace.clauses[0].holds, holds);
+    holds
+}
+
+#[test]
+fn traces_name_the_groups_that_were_counted() {
+    let orgs = [
+        ("Org1", group(&[("P", signature(true))], &[])),
+        ("Org2", group(&[], &[])),
+        ("Org3", group(&[("P", signature(false))], &[])),
+    ];
+    let meta = [("Meta", implicit("P", MAJORITY))];
+    let root = group(&[], &[("Application", group(&meta, &orgs))]);
+    let tree = tree(&root).unwrap();
+    let id = "/Channel/Application/Meta";
+    let trace = CompiledApplicationPolicy::ChannelReference(id.to_owned()).trace(&tree, &[]);
+    assert_eq!(trace.path.as_deref(), Some(id));
+    let clauses: Vec<_> = trace
+        .clauses
+        .iter()
+        .map(|clause| (clause.depth, clause.group.as_deref(), clause.holds))
+        .collect();
+    assert_eq!(
+        clauses,
+        [
+            (0, None, false),
+            (1, Some("Org1"), true),
+            (1, Some("Org2"), false),
+            (1, Some("Org3"), false),
+        ]
+    );
+    assert_eq!(
+        trace.clauses[0].kind,
+        ClauseKind::ImplicitMeta {
+            sub_policy: "P".to_owned(),
+            rule: ImplicitMetaRule::Majority,
+            threshold: 2,
+            groups: 3,
+            satisfied: 1,
+        }
+    );
+    assert_eq!(trace.clauses[2].kind, ClauseKind::Missing);
+    let nowhere = CompiledApplicationPolicy::ChannelReference("Nowhere".to_owned());
+    let problem = nowhere.trace(&tree, &[]).problem;
+    assert_eq!(problem, Some(PolicyProblem::NotFound));
+    let garbage = CompiledApplicationPolicy::new(b"\xff").trace(&tree, &[]);
+    assert!(matches!(
+        garbage.problem,
+        Some(PolicyProblem::Unusable(UnusablePolicy::Undecodable(_)))
+    ));
 }
 
 #[test]
