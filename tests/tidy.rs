@@ -58,11 +58,14 @@ const TOP_LEVEL: [&str; 10] = [
     "tests",
 ];
 /// Of these, what is not written yet.
-const TOP_LEVEL_MISSING: [&str; 2] = ["README.md", "benches"];
+const TOP_LEVEL_MISSING: [&str; 1] = ["benches"];
 
 const FILE_LINES_MAX: usize = 600;
 /// Longer files, with the lines that they have now.
-const LONG_FILES: [(&str, usize); 0] = [];
+const LONG_FILES: [(&str, usize); 2] = [
+    ("src/ledger/block_store/tests.rs", 656),
+    ("src/ledger/world_state/tests.rs", 738),
+];
 
 const FUNCTION_LINES_MAX: usize = 70;
 /// Longer functions as `file:function`, with the lines that they have now.
@@ -272,7 +275,7 @@ fn layer_problems(file: &str, code: &str) -> Vec<String> {
         return Vec::new();
     };
     let module = inside.split('/').next().unwrap_or_default();
-    if ["lib", "main"].contains(&inside) {
+    if ["lib", "main"].contains(&inside) || module == "manual" {
         return Vec::new();
     }
     let Some(own) = rank(module) else {
@@ -538,5 +541,6 @@ fn layers_know_earlier_ones_only() {
         &[],
     );
     check(&problems("src/lib", "use crate::cli::X;\n"), &[]);
+    check(&problems("src/manual/mod", "use crate::cli::X;\n"), &[]);
     check(&problems("tests/model", "use crate::cli::X;\n"), &[]);
 }
