@@ -98,7 +98,10 @@ fn tx_keys_are_exact() {
         &hex.replace('a', "g"),
     ] {
         assert_eq!(encoded(other).len(), 33, "{other}");
-        assert_eq!(encoded(other)[..32], sha256_parts(&[b"\x01", other.as_bytes()]).0);
+        assert_eq!(
+            encoded(other)[..32],
+            sha256_parts(&[b"\x01", other.as_bytes()]).0
+        );
         assert_ne!(TxKey::of(other), TxKey::of(&hex));
     }
     // An id that looks like the hash of another one is still not that one.
