@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -270,8 +271,8 @@ fn wrong_arguments() {
         &["no block 55", "height is 55"],
     );
     check_failure(
-        run("tx", &room.data(), CHANNEL, &["abc"]),
-        &["no transaction", "abc"],
+        run("tx", &room.data(), CHANNEL, &["no-such-id"]),
+        &["no transaction", "no-such-id"],
     );
     let nowhere = room.0.path().join("nowhere");
     check_failure(
@@ -298,26 +299,24 @@ fn a_ledger_in_use_is_left_alone() {
         .status()
         .expect("mkfifo");
     assert!(made.success());
-    let mut import = heddle(
-        "import",
-        &room.data(),
-        CHANNEL,
-        &[fifo.to_str().expect("UTF-8")],
-    );
+    let arguments = ["--heights", fifo.to_str().expect("UTF-8")];
+    let mut import = heddle("import", &room.data(), CHANNEL, &arguments);
     let mut first = import
         .stderr(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("starts");
-    // Opening for writing succeeds once the import reads: then it holds the lock, or soon will.
-    let writer = std::fs::OpenOptions::new()
+    let mut writer = std::fs::OpenOptions::new()
         .write(true)
         .open(&fifo)
         .expect("opens");
-    let lock = room.data().join(CHANNEL).join("state");
-    while !lock.is_dir() {
-        std::thread::yield_now();
-    }
+    writer.write_all(&join(&blocks()[..2])).expect("writes");
+    // It says that the first block is durable, and waits for more.
+    let mut height = String::new();
+    BufReader::new(first.stdout.take().expect("a pipe"))
+        .read_line(&mut height)
+        .expect("reads");
+    assert_eq!(height, "1\n");
     check_failure(run("info", &room.data(), CHANNEL, &[]), &["in use"]);
     drop(writer);
     assert!(first.wait().expect("ends").success());
