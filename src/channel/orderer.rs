@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::proto::config::{self, ConfigGroup};
+use crate::proto::wire::put_bytes;
 
 use super::capabilities::Capabilities;
 use super::duration;
@@ -80,6 +81,8 @@ pub struct Consenter {
     pub client_tls_cert: Vec<u8>,
     /// Its TLS server certificate, PEM.
     pub server_tls_cert: Vec<u8>,
+    /// The `msp.SerializedIdentity` of `msp_id` and `identity`, empty where both are.
+    pub serialized_identity: Vec<u8>,
 }
 
 /// An orderer organization.
@@ -142,6 +145,16 @@ impl OrdererConfig {
     }
 }
 
+impl OrdererConfig {
+    /// The consenter whose id a block signature names: the first one that has it.
+    ///
+    /// Fabric: `protoutil/blockutils.go:searchConsenterIdentityByID`.
+    #[must_use]
+    pub fn consenter(&self, id: u32) -> Option<&Consenter> {
+        self.consenters.iter().find(|consenter| consenter.id == id)
+    }
+}
+
 impl BatchSize {
     fn read(group: &ConfigGroup<'_>) -> Result<Self, ConfigError> {
         let size: config::BatchSize = values::read(group, PATH, "BatchSize")?;
@@ -183,7 +196,11 @@ fn read_batch_timeout(group: &ConfigGroup<'_>) -> Result<Duration, ConfigError> 
 
 impl Consenter {
     fn new(consenter: &config::Consenter<'_>) -> Self {
+        let mut serialized_identity = Vec::new();
+        put_bytes(&mut serialized_identity, 1, consenter.msp_id.as_bytes());
+        put_bytes(&mut serialized_identity, 2, consenter.identity);
         Self {
+            serialized_identity,
             id: consenter.id,
             host: consenter.host.to_owned(),
             port: consenter.port,

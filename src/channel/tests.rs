@@ -2,10 +2,13 @@
 //!
 //! The configurations are edits of a real genesis block, so that every refusal has one cause.
 
+mod authorization;
 mod bundle;
 mod capabilities;
 mod duration;
 mod equality;
 mod kit;
+mod rebuild;
 mod transition;
 mod update;
+mod values;

@@ -64,7 +64,11 @@ impl<'b> Comparison<'b> {
         }
         if filter.len() != codes.len() {
             let (source, transactions) = (filter.len(), codes.len());
-            return vec![Difference::NoCodes { block, source, transactions }];
+            return vec![Difference::NoCodes {
+                block,
+                source,
+                transactions,
+            }];
         }
         let numbered = (0_u32..).map(TxIndex).zip(filter).zip(codes);
         let mut differences: Vec<Difference> = numbered
@@ -77,23 +81,46 @@ impl<'b> Comparison<'b> {
             })
             .collect();
         let hash = Metadata::decode(self.slot(metadata_index::COMMIT_HASH)).unwrap_or_default();
-        let source: String = hash.value.iter().map(|byte| format!("{byte:02x}")).collect();
-        let heddle = self.validated.commit_hash().map(|hash| hash.to_string()).unwrap_or_default();
+        let source: String = hash
+            .value
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let heddle = self
+            .validated
+            .commit_hash()
+            .map(|hash| hash.to_string())
+            .unwrap_or_default();
         if source != heddle {
-            differences.push(Difference::CommitHash { block, source, heddle });
+            differences.push(Difference::CommitHash {
+                block,
+                source,
+                heddle,
+            });
         }
         differences
     }
 
     fn slot(&self, index: usize) -> &'b [u8] {
-        self.validated.decoded().contents().metadata.get(index).copied().unwrap_or_default()
+        self.validated
+            .decoded()
+            .contents()
+            .metadata
+            .get(index)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code { block, tx, source, heddle } => {
+            Self::Code {
+                block,
+                tx,
+                source,
+                heddle,
+            } => {
                 write!(f, "block {block} transaction {tx}: the source has ")?;
                 match ValidationCode::from_number(*source) {
                     Some(code) => write!(f, "{code}")?,
@@ -101,13 +128,21 @@ impl fmt::Display for Difference {
                 }
                 write!(f, ", heddle says {heddle}")
             }
-            Self::CommitHash { block, source, heddle } => write!(
+            Self::CommitHash {
+                block,
+                source,
+                heddle,
+            } => write!(
                 f,
                 "block {block}: the source has commit hash {}, heddle {}",
                 or_none(source),
                 or_none(heddle)
             ),
-            Self::NoCodes { block, source, transactions } => write!(
+            Self::NoCodes {
+                block,
+                source,
+                transactions,
+            } => write!(
                 f,
                 "block {block}: the source has {source} codes for {transactions} transactions"
             ),

@@ -14,7 +14,9 @@ pub(crate) enum CliError {
     #[error("--channel: {0}")]
     Channel(#[from] InvalidChannelId),
     /// `--data` has no ledger of that channel.
-    #[error("there is no ledger of channel '{channel}' in {data}; 'heddle ledger import' makes one")]
+    #[error(
+        "there is no ledger of channel '{channel}' in {data}; 'heddle ledger import' makes one"
+    )]
     NoLedger {
         /// The folder of all ledgers.
         data: PathBuf,
@@ -40,7 +42,7 @@ pub(crate) enum CliError {
         height: u64,
         /// Why.
         #[source]
-        stop: pipeline::Stop,
+        stop: Box<pipeline::Stop>,
     },
     /// There is no such block.
     #[error("there is no block {number}: the ledger's height is {height}")]

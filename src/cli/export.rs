@@ -53,7 +53,10 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
             write(&args.what, &view, &mut out)?.map_err(CliError::stdout)?;
         }
         Some(path) => {
-            let failed = |source| CliError::Output { path: path.clone(), source };
+            let failed = |source| CliError::Output {
+                path: path.clone(),
+                source,
+            };
             let mut out = BufWriter::new(create_for_writing(path).map_err(failed)?);
             write(&args.what, &view, &mut out)?.map_err(failed)?;
         }
@@ -63,15 +66,15 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode, CliError> {
 
 /// The outer error is the ledger's, the inner one the output's.
 fn write(what: &What, view: &View, out: &mut dyn Write) -> Result<io::Result<()>, CliError> {
-    let written = if what.state { write_state(view, out)? } else { write_blocks(what, view, out)? };
+    let written = if what.state {
+        write_state(view, out)?
+    } else {
+        write_blocks(what, view, out)?
+    };
     Ok(written.and_then(|()| out.flush()))
 }
 
-fn write_blocks(
-    what: &What,
-    view: &View,
-    out: &mut dyn Write,
-) -> Result<io::Result<()>, CliError> {
+fn write_blocks(what: &What, view: &View, out: &mut dyn Write) -> Result<io::Result<()>, CliError> {
     for number in (0..view.height()).map(BlockNumber) {
         let bytes = stored_block(view, number)?;
         let written = if what.codes {
@@ -144,18 +147,20 @@ struct StateLine<'l> {
 
 fn write_state(view: &View, out: &mut dyn Write) -> Result<io::Result<()>, CliError> {
     let mut written = Ok(());
-    view.visit_state(&mut |namespace: NamespaceRef<'_>, key: &[u8], state: &StateValue| {
-        let line = StateLine {
-            ns: &namespace.to_string(),
-            key: STANDARD.encode(key),
-            value: STANDARD.encode(&state.value),
-            metadata: STANDARD.encode(&state.metadata),
-            block: state.version.block,
-            tx: state.version.tx,
-        };
-        written = write_line(out, &line);
-        written.is_ok()
-    })?;
+    view.visit_state(
+        &mut |namespace: NamespaceRef<'_>, key: &[u8], state: &StateValue| {
+            let line = StateLine {
+                ns: &namespace.to_string(),
+                key: STANDARD.encode(key),
+                value: STANDARD.encode(&state.value),
+                metadata: STANDARD.encode(&state.metadata),
+                block: state.version.block,
+                tx: state.version.tx,
+            };
+            written = write_line(out, &line);
+            written.is_ok()
+        },
+    )?;
     Ok(written)
 }
 

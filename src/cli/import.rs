@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::LedgerArgs;
 use super::compare::{Comparison, Difference};
 use super::error::CliError;
 use super::open::{Missing, clock, open};
 use super::progress::Progress;
 use super::summary::{Summary, write_trace};
-use super::LedgerArgs;
 use crate::commit::CommittedBlock;
 use crate::ingress::{BlockFile, BlockSource, KnownBlocks, Resuming, SourceProgress};
 use crate::ledger::{self, Ledger, View};
 use crate::limits;
 use crate::notify::CommitListener;
-use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::pipeline::{Pipeline, PipelineOptions, Stop};
 use crate::sys::clock::{Clock, Instant};
 use crate::sys::process::usage;
 use crate::types::{BlockNumber, Digest, ValidationCode};
@@ -54,9 +54,12 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let mut source = Resuming::new(source, Known::of(&ledger)?);
     let start = clock.now();
     let before = usage();
-    let options = PipelineOptions { workers, trace: args.trace.is_some() };
-    let mut pipeline = Pipeline::new(&ledger, &clock, options)
-        .map_err(|stop| CliError::Stopped { height: ledger.height(), stop })?;
+    let options = PipelineOptions {
+        workers,
+        trace: args.trace.is_some(),
+    };
+    let mut pipeline =
+        Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;
     let mut listener = ImportListener::new(args, Arc::clone(&clock), start, source.progress());
     let outcome = pipeline.run(&mut source, &mut listener);
     let wall = clock.now().since(start);
@@ -80,11 +83,27 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         compared: args.compare,
     };
     let mut out = std::io::stdout().lock();
-    let written =
-        if args.json { summary.write_json(&mut out) } else { summary.write_text(&mut out) };
-    written.and_then(|()| out.flush()).map_err(CliError::stdout)?;
-    outcome.map_err(|stop| CliError::Stopped { height: ledger.height(), stop })?;
-    Ok(if tally.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let written = if args.json {
+        summary.write_json(&mut out)
+    } else {
+        summary.write_text(&mut out)
+    };
+    written
+        .and_then(|()| out.flush())
+        .map_err(CliError::stdout)?;
+    outcome.map_err(|stop| stopped(&ledger, stop))?;
+    Ok(if tally.differences.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn stopped(ledger: &Ledger, stop: Stop) -> CliError {
+    CliError::Stopped {
+        height: ledger.height(),
+        stop: Box::new(stop),
+    }
 }
 
 fn workers(asked: Option<usize>) -> Result<usize, CliError> {
@@ -104,7 +123,10 @@ struct Known {
 impl Known {
     fn of(ledger: &Ledger) -> Result<Self, ledger::Error> {
         let view = ledger.view()?;
-        Ok(Self { ledger_height: view.height(), view })
+        Ok(Self {
+            ledger_height: view.height(),
+            view,
+        })
     }
 }
 
@@ -182,8 +204,11 @@ impl CommitListener for ImportListener {
                 }
             }
         }
-        let message = format!("block {}, {:.0} tx/s", validated.decoded().number(), self.rate());
+        let message = format!(
+            "block {}, {:.0} tx/s",
+            validated.decoded().number(),
+            self.rate()
+        );
         self.bar.at(self.source.share(), message);
     }
 }
-

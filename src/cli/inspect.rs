@@ -76,14 +76,20 @@ pub(super) fn info(args: &InfoArgs) -> Result<ExitCode, CliError> {
     let ledger = open(&args.ledger, Missing::Refuse, args.json)?;
     let info = ledger.info()?;
     let hash = |hash: Option<Digest>| hash.map(|hash| hash.to_string());
-    print(args.json, &[
-        ("channel", info.channel.as_str().into()),
-        ("height", info.height.into()),
-        ("state_height", info.state_height.into()),
-        ("header_hash", hash(info.header_hash).into()),
-        ("commit_hash", hash(info.commit_hash).into()),
-        ("last_config_block", info.last_config.map(|number| number.0).into()),
-    ])?;
+    print(
+        args.json,
+        &[
+            ("channel", info.channel.as_str().into()),
+            ("height", info.height.into()),
+            ("state_height", info.state_height.into()),
+            ("header_hash", hash(info.header_hash).into()),
+            ("commit_hash", hash(info.commit_hash).into()),
+            (
+                "last_config_block",
+                info.last_config.map(|number| number.0).into(),
+            ),
+        ],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -95,22 +101,31 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let verified = with_progress("verifying", args.json, |progress| {
         ledger::verify(&storage, &args.ledger.data, &channel, progress)
     })?;
-    print(args.json, &[
-        ("channel", channel.as_str().into()),
-        ("blocks_verified", verified.blocks.into()),
-        ("header_hash", verified.header_hash.map(|hash| hash.to_string()).into()),
-        ("torn_bytes", verified.torn_bytes.into()),
-    ])?;
+    print(
+        args.json,
+        &[
+            ("channel", channel.as_str().into()),
+            ("blocks_verified", verified.blocks.into()),
+            (
+                "header_hash",
+                verified.header_hash.map(|hash| hash.to_string()).into(),
+            ),
+            ("torn_bytes", verified.torn_bytes.into()),
+        ],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes the state anew.
 pub(super) fn rebuild(args: &RebuildArgs) -> Result<ExitCode, CliError> {
     let ledger = rebuild_ledger(&args.ledger, args.json)?;
-    print(args.json, &[
-        ("channel", args.ledger.channel.as_str().into()),
-        ("blocks_replayed", ledger.height().into()),
-    ])?;
+    print(
+        args.json,
+        &[
+            ("channel", args.ledger.channel.as_str().into()),
+            ("blocks_replayed", ledger.height().into()),
+        ],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,7 +136,12 @@ pub(super) fn block(args: &BlockArgs) -> Result<ExitCode, CliError> {
     let number = BlockNumber(args.number);
     let block = StoredBlock::read(number, stored_block(&view, number)?)?;
     let contents = block.decoded.contents();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let transactions: Vec<Value> = block
         .transactions()
         .enumerate()
@@ -133,15 +153,18 @@ pub(super) fn block(args: &BlockArgs) -> Result<ExitCode, CliError> {
             })
         })
         .collect();
-    print(args.json, &[
-        ("block", number.0.into()),
-        ("bytes", block.decoded.size().into()),
-        ("header_hash", block.header_hash().to_string().into()),
-        ("previous_hash", hex(contents.previous_hash).into()),
-        ("data_hash", hex(contents.data_hash).into()),
-        ("commit_hash", block.commit_hash().into()),
-        ("transactions", transactions.into()),
-    ])?;
+    print(
+        args.json,
+        &[
+            ("block", number.0.into()),
+            ("bytes", block.decoded.size().into()),
+            ("header_hash", block.header_hash().to_string().into()),
+            ("previous_hash", hex(contents.previous_hash).into()),
+            ("data_hash", hex(contents.data_hash).into()),
+            ("commit_hash", block.commit_hash().into()),
+            ("transactions", transactions.into()),
+        ],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,14 +173,19 @@ pub(super) fn tx(args: &TxArgs) -> Result<ExitCode, CliError> {
     let ledger = open(&args.ledger, Missing::Refuse, args.json)?;
     let view = ledger.view()?;
     let found = view.tx(&TxKey::of(&args.id))?;
-    let found = found.ok_or_else(|| CliError::NoTransaction { id: args.id.clone() })?;
-    print(args.json, &[
-        ("txid", args.id.as_str().into()),
-        ("block", found.block.0.into()),
-        ("tx", found.index.0.into()),
-        ("code", found.code.number().into()),
-        ("code_name", found.code.name().into()),
-    ])?;
+    let found = found.ok_or_else(|| CliError::NoTransaction {
+        id: args.id.clone(),
+    })?;
+    print(
+        args.json,
+        &[
+            ("txid", args.id.as_str().into()),
+            ("block", found.block.0.into()),
+            ("tx", found.index.0.into()),
+            ("code", found.code.number().into()),
+            ("code_name", found.code.name().into()),
+        ],
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -165,7 +193,9 @@ pub(super) fn tx(args: &TxArgs) -> Result<ExitCode, CliError> {
 pub(super) fn stored_block(view: &View, number: BlockNumber) -> Result<Bytes, CliError> {
     let block = view.block(number)?;
     let height = BlockNumber(view.height());
-    block.map(Bytes::from_owner).ok_or(CliError::NoBlock { number, height })
+    block
+        .map(Bytes::from_owner)
+        .ok_or(CliError::NoBlock { number, height })
 }
 
 /// A stored block, read.
@@ -185,7 +215,10 @@ pub(super) struct StoredTx<'b> {
 
 impl StoredBlock {
     pub(super) fn read(number: BlockNumber, bytes: Bytes) -> Result<Self, CliError> {
-        let raw = RawBlock { expected: number, bytes };
+        let raw = RawBlock {
+            expected: number,
+            bytes,
+        };
         let decoded = decode_block(raw, &CpuMeter::default());
         let decoded = decoded.map_err(|error| CliError::StoredBlock { number, error })?;
         Ok(Self { decoded })
@@ -194,15 +227,19 @@ impl StoredBlock {
     pub(super) fn transactions(&self) -> impl Iterator<Item = StoredTx<'_>> {
         let contents = self.decoded.contents();
         let filter = self.slot(metadata_index::TRANSACTIONS_FILTER);
-        contents.transactions.iter().enumerate().map(move |(tx, transaction)| StoredTx {
-            id: transaction.claimed_id,
-            header_type: transaction.header_type,
-            code: filter
-                .get(tx)
-                .and_then(|number| ValidationCode::from_number(*number))
-                .unwrap_or(ValidationCode::NotValidated),
-            bytes: transaction.envelope.len(),
-        })
+        contents
+            .transactions
+            .iter()
+            .enumerate()
+            .map(move |(tx, transaction)| StoredTx {
+                id: transaction.claimed_id,
+                header_type: transaction.header_type,
+                code: filter
+                    .get(tx)
+                    .and_then(|number| ValidationCode::from_number(*number))
+                    .unwrap_or(ValidationCode::NotValidated),
+                bytes: transaction.envelope.len(),
+            })
     }
 
     pub(super) fn header_hash(&self) -> Digest {
@@ -212,11 +249,19 @@ impl StoredBlock {
     /// In hex, empty where there is none.
     pub(super) fn commit_hash(&self) -> String {
         let slot = Metadata::decode(self.slot(metadata_index::COMMIT_HASH)).unwrap_or_default();
-        slot.value.iter().map(|byte| format!("{byte:02x}")).collect()
+        slot.value
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn slot(&self, index: usize) -> &[u8] {
-        self.decoded.contents().metadata.get(index).copied().unwrap_or_default()
+        self.decoded
+            .contents()
+            .metadata
+            .get(index)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -225,8 +270,10 @@ fn print(json: bool, values: &[(&str, Value)]) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     let write = |out: &mut dyn Write| {
         if json {
-            let object: serde_json::Map<String, Value> =
-                values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            let object: serde_json::Map<String, Value> = values
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect();
             return writeln!(out, "{}", Value::from(object));
         }
         for (name, value) in values {
@@ -234,7 +281,9 @@ fn print(json: bool, values: &[(&str, Value)]) -> Result<(), CliError> {
         }
         Ok(())
     };
-    write(&mut out).and_then(|()| out.flush()).map_err(CliError::stdout)
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .map_err(CliError::stdout)
 }
 
 fn print_value(out: &mut dyn Write, name: &str, value: &Value) -> std::io::Result<()> {

@@ -75,7 +75,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             // Help and version are answers, not errors.
             let failed = usage.use_stderr();
             let _ = usage.print();
-            return if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            return if failed {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match dispatch(&heddle.command) {
@@ -100,4 +104,3 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
         LedgerCommand::Tx(args) => inspect::tx(args),
     }
 }
-

@@ -26,7 +26,13 @@ pub(super) fn open(args: &LedgerArgs, missing: Missing, quiet: bool) -> Result<L
         require(args, &channel)?;
     }
     with_progress("recovering", quiet, |progress| {
-        Ledger::open(&args.data, &channel, &options(missing), &StoredReplay, progress)
+        Ledger::open(
+            &args.data,
+            &channel,
+            &options(missing),
+            &StoredReplay,
+            progress,
+        )
     })
 }
 
@@ -35,7 +41,13 @@ pub(super) fn rebuild(args: &LedgerArgs, quiet: bool) -> Result<Ledger, CliError
     let channel = ChannelId::new(&args.channel)?;
     require(args, &channel)?;
     with_progress("rebuilding", quiet, |progress| {
-        Ledger::rebuild(&args.data, &channel, &options(Missing::Refuse), &StoredReplay, progress)
+        Ledger::rebuild(
+            &args.data,
+            &channel,
+            &options(Missing::Refuse),
+            &StoredReplay,
+            progress,
+        )
     })
 }
 
@@ -44,7 +56,10 @@ pub(super) fn require(args: &LedgerArgs, channel: &ChannelId) -> Result<(), CliE
     if Ledger::exists(&args.data, channel) {
         return Ok(());
     }
-    Err(CliError::NoLedger { data: args.data.clone(), channel: args.channel.clone() })
+    Err(CliError::NoLedger {
+        data: args.data.clone(),
+        channel: args.channel.clone(),
+    })
 }
 
 /// Calls `work` with something that shows its progress.
@@ -56,7 +71,10 @@ pub(super) fn with_progress<R>(
 ) -> Result<R, CliError> {
     let bar = Progress::new(what, quiet);
     let result = work(&mut |at| {
-        bar.at(at.done as f64 / at.total.max(1) as f64, format!("{}/{} blocks", at.done, at.total));
+        bar.at(
+            at.done as f64 / at.total.max(1) as f64,
+            format!("{}/{} blocks", at.done, at.total),
+        );
     });
     bar.finish();
     Ok(result?)
@@ -68,5 +86,8 @@ pub(super) fn clock() -> Arc<dyn Clock> {
 }
 
 fn options(missing: Missing) -> LedgerOptions {
-    LedgerOptions { create: missing == Missing::Create, ..LedgerOptions::default() }
+    LedgerOptions {
+        create: missing == Missing::Create,
+        ..LedgerOptions::default()
+    }
 }

@@ -15,8 +15,11 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar titled `what`; hidden where `quiet` or where standard error is no terminal.
     pub(crate) fn new(what: &'static str, quiet: bool) -> Self {
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
         let bar = ProgressBar::with_draw_target(Some(STEPS), target);
         let template = "{prefix} [{bar:40}] {percent:>3}%  {msg}  {elapsed} elapsed, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -34,7 +37,8 @@ impl Progress {
         reason = "a share of the bar's steps, clamped"
     )]
     pub(crate) fn at(&self, share: f64, message: impl Into<String>) {
-        self.bar.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
+        self.bar
+            .set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
         self.bar.set_message(message.into());
     }
 

@@ -39,7 +39,11 @@ impl Summary<'_> {
             self.channel, tally.blocks, tally.transactions, self.height
         )?;
         if self.skipped > 0 {
-            writeln!(out, "  {} blocks of the source were in the ledger already", self.skipped)?;
+            writeln!(
+                out,
+                "  {} blocks of the source were in the ledger already",
+                self.skipped
+            )?;
         }
         for (code, count) in &tally.codes {
             writeln!(out, "  {:>8}  {:>3} {code}", count, code.number())?;
@@ -63,10 +67,14 @@ impl Summary<'_> {
         self.write_stages(out)?;
         self.write_queues(out)?;
         if self.compared {
-            writeln!(out, "compared with the source: {}", match tally.differences_total {
-                0 => "no difference in codes or commit hashes".to_owned(),
-                count => format!("{count} differences"),
-            })?;
+            writeln!(
+                out,
+                "compared with the source: {}",
+                match tally.differences_total {
+                    0 => "no difference in codes or commit hashes".to_owned(),
+                    count => format!("{count} differences"),
+                }
+            )?;
         }
         Ok(())
     }
@@ -92,7 +100,11 @@ impl Summary<'_> {
     }
 
     fn write_queues(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "  {:<22} {:>9} {:>9} {:>9}", "queue", "capacity", "deepest", "was full")?;
+        writeln!(
+            out,
+            "  {:<22} {:>9} {:>9} {:>9}",
+            "queue", "capacity", "deepest", "was full"
+        )?;
         for queue in &self.report.queues {
             writeln!(
                 out,
@@ -111,7 +123,12 @@ impl Summary<'_> {
             .iter()
             .map(|(code, count)| (code.name().to_owned(), (*count).into()))
             .collect();
-        let stages: Vec<Value> = self.report.stages.iter().map(|stage| self.stage(stage)).collect();
+        let stages: Vec<Value> = self
+            .report
+            .stages
+            .iter()
+            .map(|stage| self.stage(stage))
+            .collect();
         let queues = self.report.queues.iter().map(|queue| {
             json!({
                 "queue": queue.name, "capacity": queue.capacity, "depth_max": queue.depth_max,
@@ -139,8 +156,14 @@ impl Summary<'_> {
         });
         if let (true, Some(object)) = (self.compared, object.as_object_mut()) {
             let lines = self.tally.differences.iter().map(ToString::to_string);
-            object.insert("differences".to_owned(), self.tally.differences_total.into());
-            object.insert("first_differences".to_owned(), lines.collect::<Vec<_>>().into());
+            object.insert(
+                "differences".to_owned(),
+                self.tally.differences_total.into(),
+            );
+            object.insert(
+                "first_differences".to_owned(),
+                lines.collect::<Vec<_>>().into(),
+            );
         }
         writeln!(out, "{object}")
     }
@@ -188,7 +211,10 @@ fn ms(stage: &StageReading) -> f64 {
 
 /// Writes the trace, one visit a line, in microseconds since the start.
 pub(super) fn write_trace(path: &Path, report: &Report) -> Result<(), CliError> {
-    let failed = |source| CliError::Output { path: path.to_owned(), source };
+    let failed = |source| CliError::Output {
+        path: path.to_owned(),
+        source,
+    };
     let mut out = io::BufWriter::new(create_for_writing(path).map_err(failed)?);
     for visit in &report.trace {
         let line = json!({

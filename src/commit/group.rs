@@ -51,7 +51,10 @@ pub fn commit_group(
 ) -> Result<Vec<CommittedBlock>, ledger::Error> {
     let blocks: Vec<CommitBlock> = group.iter().map(commit_block).collect();
     ledger.append(&blocks)?;
-    Ok(group.into_iter().map(|validated| CommittedBlock { validated }).collect())
+    Ok(group
+        .into_iter()
+        .map(|validated| CommittedBlock { validated })
+        .collect())
 }
 
 fn commit_block(validated: &ValidatedBlock) -> CommitBlock {
@@ -59,7 +62,10 @@ fn commit_block(validated: &ValidatedBlock) -> CommitBlock {
     let contents = decoded.contents();
     let number = decoded.number();
     let parts = serialize_block(decoded, validated.codes(), validated.commit_hash());
-    let ids = contents.transactions.iter().map(|tx| TxKey::of(tx.index_id.as_str()));
+    let ids = contents
+        .transactions
+        .iter()
+        .map(|tx| TxKey::of(tx.index_id.as_str()));
     let previous = contents.previous_hash.try_into().ok().map(Digest);
     CommitBlock {
         number,

@@ -62,7 +62,11 @@ fn metadata(
     let came = &decoded.contents().metadata;
     let filter: Vec<u8> = codes.iter().map(|code| code.number()).collect();
     let mut hash = Vec::with_capacity(34);
-    put_bytes(&mut hash, 1, commit_hash.as_ref().map_or(&[], |hash| hash.as_ref()));
+    put_bytes(
+        &mut hash,
+        1,
+        commit_hash.as_ref().map_or(&[], |hash| hash.as_ref()),
+    );
     // The genesis block never gets a commit hash, and keeps what came.
     let keeps_hash = decoded.number() == BlockNumber(0);
     let mut slots = Vec::new();

@@ -6,17 +6,19 @@
 //! the unit tests pin with vectors; its `verify_strict` and its batch equations do not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ed25519_dalek::ed25519::signature::MultipartVerifier as _;
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::crypto::KeyError;
 
-/// An Ed25519 public key: any 32 bytes. Bytes that are no point never verify anything.
-#[derive(Clone, Copy)]
+/// An Ed25519 public key: any 32 bytes. Bytes that are no point never verify anything. Cheap to
+/// clone.
+#[derive(Clone)]
 pub struct Ed25519Key {
     bytes: [u8; 32],
-    point: Option<VerifyingKey>,
+    point: Option<Arc<VerifyingKey>>,
 }
 
 impl Ed25519Key {
@@ -32,7 +34,7 @@ impl Ed25519Key {
         })?;
         Ok(Self {
             bytes,
-            point: VerifyingKey::from_bytes(&bytes).ok(),
+            point: VerifyingKey::from_bytes(&bytes).ok().map(Arc::new),
         })
     }
 
@@ -44,7 +46,7 @@ impl Ed25519Key {
 
     /// Verifies a signature over the concatenation of `message`.
     pub(super) fn verify(&self, message: &[&[u8]], signature: &[u8]) -> bool {
-        let (Some(point), Ok(signature)) = (self.point, <&[u8; 64]>::try_from(signature)) else {
+        let (Some(point), Ok(signature)) = (&self.point, <&[u8; 64]>::try_from(signature)) else {
             return false;
         };
         point

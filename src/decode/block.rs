@@ -5,16 +5,14 @@ use rayon::prelude::*;
 use self_cell::self_cell;
 
 use super::error::{EnvelopeProblem, Rejection};
-use super::header::{data_hash, header_bytes};
 use super::transaction::{DecodedTx, decode_transaction};
 use crate::crypto::sha256;
 use crate::ingress::RawBlock;
-use crate::proto::common::{
-    Block, ChannelHeader, Envelope, Payload, header_type, metadata_index,
-};
+use crate::ledger::{data_hash, header_bytes};
+use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
 use crate::proto::wire::{Message, varint_len};
-use crate::sys::process::CpuMeter;
 use crate::stage::InStage;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Digest};
 
 /// Everything in a block, borrowed from its bytes.
@@ -97,16 +95,24 @@ pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rej
     let expected = raw.expected;
     let mut number = BlockNumber::default();
     let cell = Cell::try_new(raw.bytes, |bytes| {
-        let block = Block::decode(bytes)
-            .map_err(|error| Rejection::Undecodable { expected, error })?;
-        let header = block.header.as_ref().ok_or(Rejection::NoHeader { expected })?;
+        let block =
+            Block::decode(bytes).map_err(|error| Rejection::Undecodable { expected, error })?;
+        let header = block
+            .header
+            .as_ref()
+            .ok_or(Rejection::NoHeader { expected })?;
         number = BlockNumber(header.number);
         decode_contents(&block, number, meter)
     })?;
     let contents = cell.borrow_dependent();
     let header_bytes = header_bytes(number, contents.previous_hash, contents.data_hash);
     let header_hash = sha256(&header_bytes);
-    Ok(DecodedBlock { cell, number, header_bytes, header_hash })
+    Ok(DecodedBlock {
+        cell,
+        number,
+        header_bytes,
+        header_hash,
+    })
 }
 
 fn decode_contents<'a>(
@@ -115,18 +121,32 @@ fn decode_contents<'a>(
     meter: &CpuMeter,
 ) -> Result<BlockContents<'a>, Rejection> {
     let header = block.header.clone().unwrap_or_default();
-    let metadata = block.metadata.as_ref().map(|m| m.metadata.clone()).unwrap_or_default();
-    let envelopes = block.data.as_ref().map(|data| data.data.clone()).unwrap_or_default();
+    let metadata = block
+        .metadata
+        .as_ref()
+        .map(|m| m.metadata.clone())
+        .unwrap_or_default();
+    let envelopes = block
+        .data
+        .as_ref()
+        .map(|data| data.data.clone())
+        .unwrap_or_default();
     // Fabric: the genesis block is taken as it is, without steps A and B.
     let genesis = number == BlockNumber(0);
     if !genesis && metadata.len() < metadata_index::SLOTS {
-        return Err(Rejection::TooFewMetadata { number, found: metadata.len() });
+        return Err(Rejection::TooFewMetadata {
+            number,
+            found: metadata.len(),
+        });
     }
     if envelopes.is_empty() {
         return Err(Rejection::Empty { number });
     }
     if u32::try_from(envelopes.len()).is_err() {
-        return Err(Rejection::TooManyTransactions { number, found: envelopes.len() });
+        return Err(Rejection::TooManyTransactions {
+            number,
+            found: envelopes.len(),
+        });
     }
     if !genesis && !is_config_data(&envelopes) {
         check_well_formed(&envelopes, number)?;
@@ -141,8 +161,16 @@ fn decode_contents<'a>(
         },
     );
     if found.as_ref() != header.data_hash {
-        let expected = header.data_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        return Err(Rejection::DataHash { number, expected, found });
+        let expected = header
+            .data_hash
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        return Err(Rejection::DataHash {
+            number,
+            expected,
+            found,
+        });
     }
     Ok(BlockContents {
         previous_hash: header.previous_hash,
@@ -157,7 +185,10 @@ fn decode_contents<'a>(
 const ENVELOPES_PER_TASK: usize = 32;
 
 fn decode_chunk<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
-    envelopes.iter().map(|envelope| decode_transaction(envelope)).collect()
+    envelopes
+        .iter()
+        .map(|envelope| decode_transaction(envelope))
+        .collect()
 }
 
 /// Whether the data are those of a config block. Any decode problem makes them not so.
@@ -178,7 +209,11 @@ fn is_config_data(envelopes: &[&[u8]]) -> bool {
 fn check_well_formed(envelopes: &[&[u8]], number: BlockNumber) -> Result<(), Rejection> {
     for (tx, bytes) in envelopes.iter().enumerate() {
         if let Err(problem) = check_envelope(bytes) {
-            return Err(Rejection::NotWellFormed { number, tx, problem });
+            return Err(Rejection::NotWellFormed {
+                number,
+                tx,
+                problem,
+            });
         }
     }
     Ok(())

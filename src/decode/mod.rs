@@ -9,13 +9,10 @@
 
 pub mod block;
 pub mod error;
-pub mod header;
 pub mod transaction;
-
 
 pub use block::{BlockContents, DecodedBlock, decode_block};
 pub use error::Rejection;
 pub use transaction::{
     ActionParse, ChaincodeCall, Creator, DecodedTx, EndorserTx, EventCheck, SignedKind, TxBody,
 };
-

@@ -198,7 +198,10 @@ fn decode_envelope<'a>(bytes: &'a [u8], envelope: &Envelope<'a>) -> DecodedTx<'a
 }
 
 /// Fabric: `protoutil/txutils.go:GetOrComputeTxIDFromEnvelope`.
-fn index_id<'a>(channel: &ChannelHeader<'a>, signature: Option<&SignatureHeader<'a>>) -> IndexId<'a> {
+fn index_id<'a>(
+    channel: &ChannelHeader<'a>,
+    signature: Option<&SignatureHeader<'a>>,
+) -> IndexId<'a> {
     match signature {
         Some(signature) if channel.tx_id.is_empty() => {
             IndexId::Computed(sha256_parts(&[signature.nonce, signature.creator]).to_string())
@@ -270,7 +273,11 @@ fn decode_endorser<'a>(
     let response = ProposalResponsePayload::decode(endorsed.proposal_response_payload).ok()?;
 
     // Raw wire bytes are hashed; each of the three must be there.
-    let proposal = [header.channel_header, action.header, payload.chaincode_proposal_payload];
+    let proposal = [
+        header.channel_header,
+        action.header,
+        payload.chaincode_proposal_payload,
+    ];
     if proposal.iter().any(|part| part.is_empty()) {
         return None;
     }
@@ -298,8 +305,12 @@ fn decode_action<'a>(header_extension: &'a [u8], extension: &'a [u8]) -> ActionP
     let action =
         ChaincodeAction::decode(extension).map_err(|_| ValidationCode::BadResponsePayload)?;
     let rwset = RwSet::decode(action.results).map_err(|_| ValidationCode::BadRwset)?;
-    let header_id = header_extension.chaincode_id.ok_or(ValidationCode::InvalidOtherReason)?;
-    let action_id = action.chaincode_id.ok_or(ValidationCode::InvalidOtherReason)?;
+    let header_id = header_extension
+        .chaincode_id
+        .ok_or(ValidationCode::InvalidOtherReason)?;
+    let action_id = action
+        .chaincode_id
+        .ok_or(ValidationCode::InvalidOtherReason)?;
     Ok(ChaincodeCall {
         header_name: header_id.name,
         action_name: action_id.name,

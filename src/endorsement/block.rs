@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::candidate::{
-    Candidate, calls, candidates, codes_so_far, mark_duplicates, names, set,
-};
+use super::candidate::{Candidate, calls, candidates, codes_so_far, mark_duplicates, names, set};
 use super::collections::check_collections;
 use super::definitions::Definitions;
 use super::endorsed::{EndorsedBlock, Lifetimes};
@@ -19,7 +17,7 @@ use super::transaction::{CANDIDATES_PER_TASK, Context, dispatch_all};
 use crate::channel::Bundle;
 use crate::decode::{SignedKind, TxBody};
 use crate::lifecycle::{ChannelFacts, LEGACY_NAMESPACE, LIFECYCLE_NAMESPACE};
-use crate::sys::process::CpuMeter;
+use crate::stage::Workers;
 use crate::types::{BlockNumber, Namespace, ValidationCode};
 use crate::verify::VerifiedBlock;
 
@@ -44,20 +42,23 @@ impl<F: Frontier> EndorsementStage<F> {
         }
     }
 
-    /// Endorses the next block, on the current rayon pool; `meter` counts what its workers spend.
+    /// Endorses the next block, on the calling thread and the workers. It may wait for mvcc, which needs
+    /// the workers, so it must not be called on one of them.
     ///
     /// # Errors
     /// The channel must stop before this block.
     pub fn endorse(
         &mut self,
         verified: VerifiedBlock,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<EndorsedBlock, Fault> {
         let block = verified.decoded().number();
         let mut lifetimes = Lifetimes::default();
-        let codes = self.codes(&verified, &mut lifetimes, meter)?;
+        let codes = self.codes(&verified, &mut lifetimes, workers)?;
         let transactions = &verified.decoded().contents().transactions;
-        let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
+        let ids = transactions
+            .iter()
+            .map(|transaction| transaction.index_id.as_str());
         self.in_flight.remember_ids(block, ids);
         self.remember_writes(&verified, &codes);
         Ok(EndorsedBlock::new(verified, codes, lifetimes))
@@ -67,13 +68,13 @@ impl<F: Frontier> EndorsementStage<F> {
         &mut self,
         verified: &VerifiedBlock,
         lifetimes: &mut Lifetimes,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<Vec<ValidationCode>, Fault> {
         let block = verified.decoded().number();
         let mut codes = codes_so_far(verified);
         let mut view = self.frontier.view()?;
         self.in_flight.forget_through(view.indexed());
-        let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, meter)?;
+        let candidates = self.without_ledger_duplicates(verified, &view, &mut codes, workers)?;
         if candidates.is_empty() {
             return Ok(codes);
         }
@@ -85,21 +86,35 @@ impl<F: Frontier> EndorsementStage<F> {
         let facts = facts_of(&mut self.facts, bundle);
         let in_flight = &self.in_flight;
         if !bundle.capabilities().application().v2_0_validation {
-            let legacy = LegacyBlock { block, bundle, facts, state: &view, in_flight };
+            let legacy = LegacyBlock {
+                block,
+                bundle,
+                facts,
+                state: &view,
+                in_flight,
+            };
             legacy.validate(&candidates, &mut codes, lifetimes)?;
             return Ok(codes);
         }
         self.definitions.use_bundle(bundle);
         self.definitions.load(names(&candidates), &view, facts)?;
-        let context = Context { block, bundle, definitions: &self.definitions };
-        let dispatched = dispatch_all(&context, &candidates, &view, in_flight, meter)?;
+        let context = Context {
+            block,
+            bundle,
+            definitions: &self.definitions,
+        };
+        let dispatched = dispatch_all(&context, &candidates, &view, in_flight, workers)?;
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(&mut codes, candidate.tx, code);
         }
         mark_duplicates(&candidates, &mut codes);
-        check_collections(block, &candidates, &codes, lifetimes, |tx, name, collection| {
-            context.stored(tx, name, collection)
-        })?;
+        check_collections(
+            block,
+            &candidates,
+            &codes,
+            lifetimes,
+            |tx, name, collection| context.stored(tx, name, collection),
+        )?;
         Ok(codes)
     }
 
@@ -109,13 +124,14 @@ impl<F: Frontier> EndorsementStage<F> {
         verified: &'b VerifiedBlock,
         view: &F::View,
         codes: &mut [ValidationCode],
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<Vec<Candidate<'b>>, Fault> {
         let all = candidates(verified);
-        let known: Vec<Vec<bool>> = all
-            .par_chunks(CANDIDATES_PER_TASK)
-            .map(|chunk| meter.count(|| self.are_known_ids(chunk, view)))
-            .collect::<Result<_, Fault>>()?;
+        let known = workers.spread(|| {
+            let chunks = all.par_chunks(CANDIDATES_PER_TASK);
+            let known = |chunk| workers.meter.count(|| self.are_known_ids(chunk, view));
+            chunks.map(known).collect::<Result<Vec<Vec<bool>>, Fault>>()
+        })?;
         let known = known.into_iter().flatten();
         let mut new = Vec::with_capacity(all.len());
         for (candidate, known) in all.into_iter().zip(known) {
@@ -134,7 +150,8 @@ impl<F: Frontier> EndorsementStage<F> {
         view: &F::View,
     ) -> Result<Vec<bool>, Fault> {
         let ids = candidates.iter().map(|candidate| candidate.endorser.tx_id);
-        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?)).collect()
+        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?))
+            .collect()
     }
 
     /// Back edge 2: the last block in flight that touches what this one needs.
@@ -164,9 +181,15 @@ impl<F: Frontier> EndorsementStage<F> {
     fn remember_writes(&mut self, verified: &VerifiedBlock, codes: &[ValidationCode]) {
         let block = verified.decoded().number();
         let transactions = &verified.decoded().contents().transactions;
-        let valid = transactions.iter().zip(codes).filter(|(_, code)| code.is_valid());
+        let valid = transactions
+            .iter()
+            .zip(codes)
+            .filter(|(_, code)| code.is_valid());
         for (transaction, _) in valid {
-            let TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } = &transaction.body
+            let TxBody::Signed {
+                kind: SignedKind::Endorser(endorser),
+                ..
+            } = &transaction.body
             else {
                 continue;
             };
@@ -184,9 +207,15 @@ impl<F: Frontier> EndorsementStage<F> {
         if !self.in_flight.any_metadata() {
             return;
         }
-        let valid = transactions.iter().zip(codes).filter(|(_, code)| code.is_valid());
+        let valid = transactions
+            .iter()
+            .zip(codes)
+            .filter(|(_, code)| code.is_valid());
         for (transaction, _) in valid {
-            if let TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } = &transaction.body
+            if let TxBody::Signed {
+                kind: SignedKind::Endorser(endorser),
+                ..
+            } = &transaction.body
                 && let Ok(call) = &endorser.action
             {
                 for (namespace, key) in written_keys(&call.rwset) {
@@ -200,4 +229,3 @@ impl<F: Frontier> EndorsementStage<F> {
 fn is_definition_namespace(name: &str) -> bool {
     name == LIFECYCLE_NAMESPACE || name == LEGACY_NAMESPACE
 }
-

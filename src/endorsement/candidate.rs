@@ -25,15 +25,28 @@ pub(super) struct Candidate<'b> {
 /// The candidates of a block, in order.
 pub(super) fn candidates(verified: &VerifiedBlock) -> Vec<Candidate<'_>> {
     let transactions = &verified.decoded().contents().transactions;
-    let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(verified.verdicts());
+    let numbered = (0_u32..)
+        .map(TxIndex)
+        .zip(transactions)
+        .zip(verified.verdicts());
     numbered
-        .filter_map(|((tx, transaction), verdict)| match (&transaction.body, verdict) {
-            (
-                TxBody::Signed { creator, kind: SignedKind::Endorser(endorser) },
-                TxVerdict::Endorser { signers },
-            ) => Some(Candidate { tx, creator, endorser, signers }),
-            _ => None,
-        })
+        .filter_map(
+            |((tx, transaction), verdict)| match (&transaction.body, verdict) {
+                (
+                    TxBody::Signed {
+                        creator,
+                        kind: SignedKind::Endorser(endorser),
+                    },
+                    TxVerdict::Endorser { signers },
+                ) => Some(Candidate {
+                    tx,
+                    creator,
+                    endorser,
+                    signers,
+                }),
+                _ => None,
+            },
+        )
         .collect()
 }
 
@@ -41,7 +54,9 @@ pub(super) fn candidates(verified: &VerifiedBlock) -> Vec<Candidate<'_>> {
 pub(super) fn calls<'c, 'b: 'c>(
     candidates: &'c [Candidate<'b>],
 ) -> impl Iterator<Item = &'b ChaincodeCall<'b>> + 'c {
-    candidates.iter().filter_map(|candidate| candidate.endorser.action.as_ref().ok())
+    candidates
+        .iter()
+        .filter_map(|candidate| candidate.endorser.action.as_ref().ok())
 }
 
 /// The namespaces whose definition the candidates may need.

@@ -24,7 +24,10 @@ pub(super) struct Stored {
 
 impl Stored {
     /// An organization's implicit collection.
-    pub(super) const IMPLICIT: Self = Self { block_to_live: 0, member_policy_is_sound: true };
+    pub(super) const IMPLICIT: Self = Self {
+        block_to_live: 0,
+        member_policy_is_sound: true,
+    };
 
     /// A collection of a definition.
     pub(super) fn of(collection: &Collection) -> Self {
@@ -55,7 +58,10 @@ pub(super) fn check_collections(
     lifetimes: &mut Lifetimes,
     stored: impl Fn(TxIndex, &str, &str) -> Result<Option<Stored>, Fault>,
 ) -> Result<(), Fault> {
-    for candidate in candidates.iter().filter(|candidate| is_valid(codes, candidate.tx)) {
+    for candidate in candidates
+        .iter()
+        .filter(|candidate| is_valid(codes, candidate.tx))
+    {
         let Ok(call) = &candidate.endorser.action else {
             continue;
         };
@@ -65,11 +71,21 @@ pub(super) fn check_collections(
             match stored(tx, chaincode, collection)? {
                 None => {
                     let (chaincode, collection) = names();
-                    return Err(Fault::UndefinedCollection { block, tx, chaincode, collection });
+                    return Err(Fault::UndefinedCollection {
+                        block,
+                        tx,
+                        chaincode,
+                        collection,
+                    });
                 }
                 Some(stored) if !stored.member_policy_is_sound => {
                     let (chaincode, collection) = names();
-                    return Err(Fault::MemberPolicy { block, tx, chaincode, collection });
+                    return Err(Fault::MemberPolicy {
+                        block,
+                        tx,
+                        chaincode,
+                        collection,
+                    });
                 }
                 Some(stored) => lifetimes.note(chaincode, collection, stored.block_to_live),
             }
@@ -81,7 +97,10 @@ pub(super) fn check_collections(
 /// The collections that a read-write set writes to, with their chaincode.
 fn written_collections<'s>(rwset: &'s RwSet<'_>) -> impl Iterator<Item = (&'s str, &'s str)> {
     rwset.namespaces.iter().flat_map(|ns| {
-        let written = ns.collections.iter().filter(|collection| collection.writes_anything());
+        let written = ns
+            .collections
+            .iter()
+            .filter(|collection| collection.writes_anything());
         written.map(|collection| (ns.name, collection.name))
     })
 }

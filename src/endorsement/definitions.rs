@@ -60,7 +60,9 @@ pub(super) enum CollectionGuard {
 impl Rules {
     /// What guards a collection.
     pub(super) fn guard(&self, collection: &str) -> &CollectionGuard {
-        self.collections.get(collection).map_or(&self.other, |rule| &rule.guard)
+        self.collections
+            .get(collection)
+            .map_or(&self.other, |rule| &rule.guard)
     }
 
     /// How a collection is stored; `None` where it is not defined.
@@ -74,9 +76,19 @@ impl Rules {
         collections: impl IntoIterator<Item = (String, Stored)>,
     ) -> Self {
         let collections = collections.into_iter().map(|(name, stored)| {
-            (name, CollectionRule { guard: CollectionGuard::Namespace, stored })
+            (
+                name,
+                CollectionRule {
+                    guard: CollectionGuard::Namespace,
+                    stored,
+                },
+            )
         });
-        Self { policy, collections: collections.collect(), other: CollectionGuard::Namespace }
+        Self {
+            policy,
+            collections: collections.collect(),
+            other: CollectionGuard::Namespace,
+        }
     }
 }
 
@@ -97,7 +109,11 @@ impl Definitions {
     /// Forgets all where the channel's configuration changed: it names the organizations whose
     /// implicit collections and lifecycle policies exist.
     pub(super) fn use_bundle(&mut self, bundle: &Arc<Bundle>) {
-        if self.bundle.as_ref().is_none_or(|known| !Arc::ptr_eq(known, bundle)) {
+        if self
+            .bundle
+            .as_ref()
+            .is_none_or(|known| !Arc::ptr_eq(known, bundle))
+        {
             self.clear();
             self.bundle = Some(Arc::clone(bundle));
         }
@@ -115,7 +131,8 @@ impl Definitions {
     ) -> Result<(), Fault> {
         if self.known.len() > limits::DEFINITIONS_CACHED_MAX {
             // Only names without a definition can be made up without bound.
-            self.known.retain(|_, known| matches!(known, Resolved::Default(_)));
+            self.known
+                .retain(|_, known| matches!(known, Resolved::Default(_)));
         }
         for name in names {
             if !self.known.contains_key(name) {
@@ -132,11 +149,7 @@ impl Definitions {
     }
 }
 
-fn resolve<S: StateReader>(
-    name: &str,
-    state: &S,
-    facts: &ChannelFacts,
-) -> Result<Resolved, Fault> {
+fn resolve<S: StateReader>(name: &str, state: &S, facts: &ChannelFacts) -> Result<Resolved, Fault> {
     match try_resolve(name, state, facts) {
         Ok(resolved) => Ok(resolved),
         Err(lifecycle::Fault::Ledger(error)) => Err(error.into()),
@@ -163,27 +176,31 @@ fn try_resolve<S: StateReader>(
         Some(committed) => committed.collections.clone(),
         None => lifecycle::legacy_collections(state, name)?.unwrap_or_default(),
     };
-    let guard = |collection: &str| match lifecycle::collection_policy(&definition, collection, facts)
-    {
-        CollectionPolicy::None => CollectionGuard::Namespace,
-        CollectionPolicy::NotFound => CollectionGuard::NotFound,
-        CollectionPolicy::Policy(bytes) => {
-            CollectionGuard::Policy(CompiledApplicationPolicy::new(&bytes))
-        }
-    };
+    let guard =
+        |collection: &str| match lifecycle::collection_policy(&definition, collection, facts) {
+            CollectionPolicy::None => CollectionGuard::Namespace,
+            CollectionPolicy::NotFound => CollectionGuard::NotFound,
+            CollectionPolicy::Policy(bytes) => {
+                CollectionGuard::Policy(CompiledApplicationPolicy::new(&bytes))
+            }
+        };
     let mut collections = HashMap::new();
     for collection in &explicit {
-        collections.entry(collection.name.clone()).or_insert_with(|| CollectionRule {
-            guard: guard(&collection.name),
-            stored: Stored::of(collection),
-        });
+        collections
+            .entry(collection.name.clone())
+            .or_insert_with(|| CollectionRule {
+                guard: guard(&collection.name),
+                stored: Stored::of(collection),
+            });
     }
     if definition.committed.is_some() {
         for org in &facts.application_orgs {
             let implicit = format!("{IMPLICIT_COLLECTION_PREFIX}{}", org.msp_id);
             let guard = guard(&implicit);
             let stored = Stored::IMPLICIT;
-            collections.entry(implicit).or_insert(CollectionRule { guard, stored });
+            collections
+                .entry(implicit)
+                .or_insert(CollectionRule { guard, stored });
         }
     }
     let other = match &definition.committed {
@@ -191,5 +208,9 @@ fn try_resolve<S: StateReader>(
         None => CollectionGuard::Namespace,
     };
     let policy = CompiledApplicationPolicy::new(&definition.policy);
-    Ok(Resolved::Default(Box::new(Rules { policy, collections, other })))
+    Ok(Resolved::Default(Box::new(Rules {
+        policy,
+        collections,
+        other,
+    })))
 }

@@ -34,7 +34,11 @@ impl EndorsedBlock {
         codes: Vec<ValidationCode>,
         lifetimes: Lifetimes,
     ) -> Self {
-        Self { verified, codes, lifetimes }
+        Self {
+            verified,
+            codes,
+            lifetimes,
+        }
     }
 
     /// The block.
@@ -59,22 +63,32 @@ impl EndorsedBlock {
     pub fn writes(&self) -> impl Iterator<Item = (TxIndex, Writes<'_>)> {
         let transactions = &self.verified.decoded().contents().transactions;
         let numbered = (0_u32..).map(TxIndex).zip(transactions).zip(&self.codes);
-        numbered.filter(|(_, code)| code.is_valid()).filter_map(|((tx, transaction), _)| {
-            match &transaction.body {
-                TxBody::Signed { kind: SignedKind::Config(config), .. } => {
-                    Some((tx, Writes::Config(config)))
+        numbered
+            .filter(|(_, code)| code.is_valid())
+            .filter_map(|((tx, transaction), _)| {
+                match &transaction.body {
+                    TxBody::Signed {
+                        kind: SignedKind::Config(config),
+                        ..
+                    } => Some((tx, Writes::Config(config))),
+                    TxBody::Signed {
+                        kind: SignedKind::Endorser(endorser),
+                        ..
+                    } => {
+                        let call = endorser.action.as_ref().ok()?;
+                        Some((tx, Writes::Endorser(&call.rwset)))
+                    }
+                    TxBody::Signed {
+                        kind: SignedKind::Refused(_),
+                        ..
+                    }
+                    | TxBody::Refused(_) => {
+                        // The genesis block is not checked, but its one transaction is its config.
+                        let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
+                        Some((tx, Writes::Config(config.config_envelope)))
+                    }
                 }
-                TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } => {
-                    let call = endorser.action.as_ref().ok()?;
-                    Some((tx, Writes::Endorser(&call.rwset)))
-                }
-                TxBody::Signed { kind: SignedKind::Refused(_), .. } | TxBody::Refused(_) => {
-                    // The genesis block is not checked, but its one transaction is its config.
-                    let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
-                    Some((tx, Writes::Config(config.config_envelope)))
-                }
-            }
-        })
+            })
     }
 }
 
@@ -86,7 +100,10 @@ impl Lifetimes {
     /// Notes the lifetime of a collection's hashes.
     pub(super) fn note(&mut self, chaincode: &str, collection: &str, block_to_live: u64) {
         if block_to_live > 0 {
-            self.0.insert(NamespaceRef::hashed(chaincode, collection).to_owned(), block_to_live);
+            self.0.insert(
+                NamespaceRef::hashed(chaincode, collection).to_owned(),
+                block_to_live,
+            );
         }
     }
 
@@ -94,7 +111,10 @@ impl Lifetimes {
     #[must_use]
     pub fn of(&self, namespace: NamespaceRef<'_>) -> Option<u64> {
         // A map of owned names cannot be asked with borrowed ones; it has few entries.
-        self.0.iter().find(|(known, _)| known.as_ref() == namespace).map(|(_, blocks)| *blocks)
+        self.0
+            .iter()
+            .find(|(known, _)| known.as_ref() == namespace)
+            .map(|(_, blocks)| *blocks)
     }
 }
 

@@ -97,7 +97,11 @@ impl Fault {
     pub(super) fn of_definition(block: BlockNumber, tx: TxIndex, error: lifecycle::Fault) -> Self {
         match error {
             lifecycle::Fault::Ledger(error) => Self::Ledger(error),
-            error => Self::Definition { block, tx, error: std::sync::Arc::new(error) },
+            error => Self::Definition {
+                block,
+                tx,
+                error: std::sync::Arc::new(error),
+            },
         }
     }
 }

@@ -12,7 +12,9 @@ pub(super) fn facts_of<'s>(
     kept: &'s mut Option<(Arc<Bundle>, ChannelFacts)>,
     bundle: &Arc<Bundle>,
 ) -> &'s ChannelFacts {
-    let stale = kept.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, bundle));
+    let stale = kept
+        .as_ref()
+        .is_none_or(|(known, _)| !Arc::ptr_eq(known, bundle));
     if stale {
         *kept = None;
     }
@@ -34,4 +36,3 @@ fn channel_facts(bundle: &Bundle) -> ChannelFacts {
         has_lifecycle_endorsement: bundle.has_lifecycle_endorsement(),
     }
 }
-

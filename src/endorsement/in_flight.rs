@@ -55,7 +55,10 @@ pub(super) struct InFlight {
 impl InFlight {
     /// Starts with the namespaces in which keys have metadata already.
     pub(super) fn new(with_metadata: impl IntoIterator<Item = Namespace>) -> Self {
-        Self { with_metadata: with_metadata.into_iter().collect(), ..Self::default() }
+        Self {
+            with_metadata: with_metadata.into_iter().collect(),
+            ..Self::default()
+        }
     }
 
     /// Forgets the blocks whose ids are in the ledger.
@@ -112,7 +115,9 @@ impl InFlight {
     /// Whether a key of this namespace may have metadata.
     pub(super) fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
         // A set of owned names cannot be asked with borrowed ones; it has few entries.
-        self.with_metadata.iter().any(|known| known.as_ref() == namespace)
+        self.with_metadata
+            .iter()
+            .any(|known| known.as_ref() == namespace)
     }
 
     /// Whether any namespace has keys with metadata.
@@ -136,8 +141,15 @@ impl InFlight {
     }
 
     /// The last block in flight that writes the key.
-    pub(super) fn last_writer(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Option<BlockNumber> {
-        let (_, keys) = self.keys.iter().find(|(known, _)| known.as_ref() == namespace)?;
+    pub(super) fn last_writer(
+        &self,
+        namespace: NamespaceRef<'_>,
+        key: &[u8],
+    ) -> Option<BlockNumber> {
+        let (_, keys) = self
+            .keys
+            .iter()
+            .find(|(known, _)| known.as_ref() == namespace)?;
         keys.get(key).copied()
     }
 }

@@ -79,7 +79,13 @@ impl<'a, S: StateReader> BlockKeyPolicies<'a, S> {
         in_flight: &'a InFlight,
         compile: fn(&[u8]) -> Option<CompiledApplicationPolicy>,
     ) -> Self {
-        Self { block, state, in_flight, compile, changed: HashMap::new() }
+        Self {
+            block,
+            state,
+            in_flight,
+            compile,
+            changed: HashMap::new(),
+        }
     }
 
     /// Notes that the evaluation of `tx` for the namespace `name` succeeded: whoever writes a key whose
@@ -104,7 +110,11 @@ impl<S: StateReader> KeyPolicies for BlockKeyPolicies<'_, S> {
         namespace: NamespaceRef<'_>,
         key: &[u8],
     ) -> Result<KeyPolicy, Fault> {
-        if self.changed.get(&(namespace, key)).is_some_and(|earlier| *earlier < tx) {
+        if self
+            .changed
+            .get(&(namespace, key))
+            .is_some_and(|earlier| *earlier < tx)
+        {
             return Ok(KeyPolicy::Changed);
         }
         if !self.in_flight.may_have_metadata(namespace) {
@@ -122,7 +132,9 @@ impl<S: StateReader> KeyPolicies for BlockKeyPolicies<'_, S> {
         let policy = key_policy(&state.metadata).map_err(|_| undecodable())?;
         match policy {
             None => Ok(KeyPolicy::None),
-            Some(bytes) => (self.compile)(bytes).map(KeyPolicy::Own).ok_or_else(undecodable),
+            Some(bytes) => (self.compile)(bytes)
+                .map(KeyPolicy::Own)
+                .ok_or_else(undecodable),
         }
     }
 }
@@ -156,22 +168,28 @@ pub(super) fn metadata_writes<'s, 'a: 's>(
             .map(|write| (NamespaceRef::public(ns.name), write.key.as_bytes()));
         let hashed = ns.collections.iter().flat_map(|collection| {
             let namespace = collection_namespace(ns.name, collection.name);
-            collection.metadata_writes.iter().map(move |write| (namespace, write.key_hash))
+            collection
+                .metadata_writes
+                .iter()
+                .map(move |write| (namespace, write.key_hash))
         });
         public.chain(hashed)
     })
 }
 
 /// Every key that a read-write set writes, deletes or gives metadata.
-pub(super) fn written_keys<'s, 'a: 's>(
-    rwset: &'s RwSet<'a>,
-) -> impl Iterator<Item = Key<'a>> + 's {
+pub(super) fn written_keys<'s, 'a: 's>(rwset: &'s RwSet<'a>) -> impl Iterator<Item = Key<'a>> + 's {
     let writes = rwset.namespaces.iter().flat_map(|ns| {
-        let public =
-            ns.writes.iter().map(|write| (NamespaceRef::public(ns.name), write.key.as_bytes()));
+        let public = ns
+            .writes
+            .iter()
+            .map(|write| (NamespaceRef::public(ns.name), write.key.as_bytes()));
         let hashed = ns.collections.iter().flat_map(|collection| {
             let namespace = collection_namespace(ns.name, collection.name);
-            collection.hashed_writes.iter().map(move |write| (namespace, write.key_hash))
+            collection
+                .hashed_writes
+                .iter()
+                .map(move |write| (namespace, write.key_hash))
         });
         public.chain(hashed)
     });

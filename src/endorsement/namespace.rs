@@ -46,12 +46,11 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
     /// Fabric: `core/common/validation/statebased/validator_keylevel.go:baseEvaluator.Evaluate`.
     pub(super) fn holds(&self, name: &str, writes: Option<&NsRwSet<'_>>) -> Result<bool, K::Fault> {
         let mut held = Held::default();
-        if let Some(writes) = writes {
-            if !self.public_holds(name, writes, &mut held)?
-                || !self.collections_hold(name, writes, &mut held)?
-            {
-                return Ok(false);
-            }
+        if let Some(writes) = writes
+            && (!self.public_holds(name, writes, &mut held)?
+                || !self.collections_hold(name, writes, &mut held)?)
+        {
+            return Ok(false);
         }
         // A transaction that writes nothing still needs the namespace's policy.
         Ok(held.some || self.evaluate(&self.rules.policy))
@@ -108,7 +107,10 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
         if collection.is_empty() {
             return self.key_holds(NamespaceRef::public(name), key, held);
         }
-        match self.keys.policy(self.tx, NamespaceRef::hashed(name, collection), key)? {
+        match self
+            .keys
+            .policy(self.tx, NamespaceRef::hashed(name, collection), key)?
+        {
             KeyPolicy::Changed => return Ok(false),
             // Fabric: key policies are not even read in a collection that is not defined any more.
             KeyPolicy::Own(policy) if self.rules.stored(collection).is_some() => {

@@ -18,7 +18,7 @@ use crate::decode::{ChaincodeCall, EventCheck};
 use crate::ledger::StateReader;
 use crate::msp::Identity;
 use crate::rwset::NsRwSet;
-use crate::sys::process::CpuMeter;
+use crate::stage::Workers;
 use crate::types::{BlockNumber, TxIndex, ValidationCode};
 
 /// Transactions that one task dispatches at least.
@@ -43,7 +43,10 @@ pub(super) struct Dispatched<'a> {
 impl Dispatched<'_> {
     /// Refused before any policy.
     pub(super) fn refused(code: ValidationCode) -> Self {
-        Self { code, held: Vec::new() }
+        Self {
+            code,
+            held: Vec::new(),
+        }
     }
 }
 
@@ -91,7 +94,10 @@ impl Context<'_> {
                 Ok(_) | Err(_) => {}
             }
         }
-        Ok(Dispatched { code: verdict, held })
+        Ok(Dispatched {
+            code: verdict,
+            held,
+        })
     }
 
     fn namespace<K: KeyPolicies<Fault = Fault>>(
@@ -105,7 +111,13 @@ impl Context<'_> {
         let Some(rules) = self.rules(tx, name)? else {
             return Ok(ValidationCode::InvalidChaincode);
         };
-        let check = NamespaceCheck { rules, bundle: self.bundle, signers, keys, tx };
+        let check = NamespaceCheck {
+            rules,
+            bundle: self.bundle,
+            signers,
+            keys,
+            tx,
+        };
         Ok(if check.holds(name, writes)? {
             ValidationCode::Valid
         } else {
@@ -118,9 +130,11 @@ impl Context<'_> {
         match self.definitions.of(name) {
             None | Some(Resolved::Undefined) => Ok(None),
             Some(Resolved::Default(rules)) => Ok(Some(rules)),
-            Some(Resolved::Broken(error)) => {
-                Err(Fault::Definition { block, tx, error: Arc::clone(error) })
-            }
+            Some(Resolved::Broken(error)) => Err(Fault::Definition {
+                block,
+                tx,
+                error: Arc::clone(error),
+            }),
             Some(Resolved::OtherPlugin(plugin)) => Err(Fault::UnknownPlugin {
                 block,
                 tx,
@@ -156,7 +170,9 @@ fn refusal_before_policies(call: &ChaincodeCall<'_>) -> Option<ValidationCode> {
             return Some(ValidationCode::InvalidOtherReason);
         }
     }
-    call.rwset.has_duplicate_namespace().then_some(ValidationCode::IllegalWriteset)
+    call.rwset
+        .has_duplicate_namespace()
+        .then_some(ValidationCode::IllegalWriteset)
 }
 
 /// Dispatches all candidates: in parallel, unless one may change the key policies of a later one.
@@ -168,23 +184,30 @@ pub(super) fn dispatch_all<'b, S: StateReader + Sync>(
     candidates: &[Candidate<'b>],
     view: &'b S,
     in_flight: &'b InFlight,
-    meter: &CpuMeter,
+    workers: &Workers,
 ) -> Result<Vec<ValidationCode>, Fault> {
     let writes_metadata =
         calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
     if !writes_metadata && !in_flight.any_metadata() {
         let codes = |chunk: &[Candidate<'_>]| {
-            let codes = chunk.iter().map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
+            let codes = chunk
+                .iter()
+                .map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
             codes.collect::<Result<Vec<_>, Fault>>()
         };
-        let chunks: Vec<Vec<ValidationCode>> = candidates
-            .par_chunks(CANDIDATES_PER_TASK)
-            .map(|chunk| meter.count(|| codes(chunk)))
-            .collect::<Result<_, Fault>>()?;
+        let chunks = workers.spread(|| {
+            let chunks = candidates.par_chunks(CANDIDATES_PER_TASK);
+            let codes = |chunk| workers.meter.count(|| codes(chunk));
+            chunks
+                .map(codes)
+                .collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
+        })?;
         return Ok(chunks.into_iter().flatten().collect());
     }
     let keys = BlockKeyPolicies::new(context.block, view, in_flight, key_policy_by_value);
-    dispatch_in_order(candidates, keys, |candidate, keys| dispatch(context, candidate, keys))
+    dispatch_in_order(candidates, keys, |candidate, keys| {
+        dispatch(context, candidate, keys)
+    })
 }
 
 /// Dispatches candidates one after another: each may change the key policies of later ones.

@@ -26,7 +26,10 @@ pub struct BlockFile {
 
 impl std::fmt::Debug for BlockFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlockFile").field("path", &self.path).field("record", &self.record).finish()
+        f.debug_struct("BlockFile")
+            .field("path", &self.path)
+            .field("record", &self.record)
+            .finish()
     }
 }
 
@@ -36,11 +39,17 @@ impl BlockFile {
     /// # Errors
     /// The file cannot be read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let io = |source| SourceError::Io { path: path.to_owned(), source };
+        let io = |source| SourceError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = sys::file::open_for_reading(path).map_err(io)?;
         let file_len = file.metadata().map_err(io)?.len();
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut counted = Counted { inner: file, consumed: Arc::clone(&consumed) };
+        let mut counted = Counted {
+            inner: file,
+            consumed: Arc::clone(&consumed),
+        };
         let mut magic = Vec::with_capacity(4);
         (&mut counted).take(4).read_to_end(&mut magic).map_err(io)?;
         let zstd = magic == ZSTD_MAGIC;
@@ -50,7 +59,14 @@ impl BlockFile {
         } else {
             Box::new(BufReader::with_capacity(1 << 20, whole))
         };
-        Ok(Self { path: path.to_owned(), input, consumed, file_len, record: 0, offset: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            input,
+            consumed,
+            file_len,
+            record: 0,
+            offset: 0,
+        })
     }
 
     /// Reads up to `length` bytes; fewer at the end of the file.
@@ -61,10 +77,15 @@ impl BlockFile {
             .by_ref()
             .take(length)
             .read_to_end(&mut bytes)
-            .map_err(|source| match source.kind() {
+            .map_err(|source| {
                 // A compressed file that ends too early.
-                ErrorKind::UnexpectedEof => self.truncated(length, 0),
-                _ => SourceError::Io { path: self.path.clone(), source },
+                if source.kind() == ErrorKind::UnexpectedEof {
+                    return self.truncated(length, 0);
+                }
+                SourceError::Io {
+                    path: self.path.clone(),
+                    source,
+                }
             })?;
         Ok(bytes)
     }

@@ -8,7 +8,6 @@ pub mod file;
 pub mod resume;
 pub mod worker;
 
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -34,7 +34,12 @@ pub struct Resuming<S, K> {
 impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
     /// Takes the blocks below `known.height()` out of `source`.
     pub fn new(source: S, known: K) -> Self {
-        Self { source, known, skipped: 0, done: false }
+        Self {
+            source,
+            known,
+            skipped: 0,
+            done: false,
+        }
     }
 
     /// How many blocks were skipped.
@@ -52,12 +57,19 @@ impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
         if number >= self.known.height() {
             return Ok(false);
         }
-        let expected = self.known.header_hash(number).map_err(SourceError::Ledger)?;
+        let expected = self
+            .known
+            .header_hash(number)
+            .map_err(SourceError::Ledger)?;
         let found = crate::ledger::header_hash(number, header.previous_hash, header.data_hash);
         match expected {
             None => Ok(false),
             Some(expected) if found == expected => Ok(true),
-            Some(expected) => Err(SourceError::Fork { number, expected, found }),
+            Some(expected) => Err(SourceError::Fork {
+                number,
+                expected,
+                found,
+            }),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::proto::wire::WireError;
 use crate::sys::lmdb::LmdbError;
+use crate::sys::storage::free_bytes;
 use crate::types::{BlockNumber, ChannelId};
 
 /// The ledger cannot go on. The channel stops; the next start recovers.
@@ -251,9 +252,29 @@ impl Error {
     /// A failed operation of the state database.
     pub(crate) fn state(action: &'static str, path: &Path, source: LmdbError) -> Self {
         let path = path.to_owned();
-        if let LmdbError::Other(errno @ (libc::ENOSPC | libc::EDQUOT)) = source {
-            return Self::DiskFull { path, source: io::Error::from_raw_os_error(errno) };
+        if let LmdbError::Other(errno) = source
+            && is_full(errno, &path)
+        {
+            return Self::DiskFull {
+                path,
+                source: io::Error::from_raw_os_error(errno),
+            };
         }
-        Self::State { action, path, source }
+        Self::State {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+/// Whether a write of LMDB failed for want of space. A write that got only part of its bytes onto the
+/// disk, which is how a full one begins, is `EIO` for LMDB.
+fn is_full(errno: i32, path: &Path) -> bool {
+    const LEFT_BYTES_MAX: u64 = 1 << 20;
+    match errno {
+        libc::ENOSPC | libc::EDQUOT => true,
+        libc::EIO => free_bytes(path).is_ok_and(|free| free < LEFT_BYTES_MAX),
+        _ => false,
     }
 }

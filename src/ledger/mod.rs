@@ -38,7 +38,7 @@ pub use batch::{
 pub use block_store::{BlockBytes, BlockLocation};
 pub use channel_ledger::{CommitBlock, Ledger, LedgerInfo};
 pub use error::{Damage, Error};
-pub use hash::{data_hash, header_hash};
+pub use hash::{data_hash, header_bytes, header_hash};
 pub use layers::LayeredState;
 pub use pending::PendingBatch;
 pub use recovery::{Applied, LedgerOptions, Progress, Replay};

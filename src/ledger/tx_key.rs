@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::hash::sha256;
+use crate::crypto::sha256_parts;
 
 /// What stands for a transaction id in indexes: exact for ids in Fabric's form, a hash of any other.
 ///
@@ -27,7 +27,7 @@ impl TxKey {
                 hashed: false,
             },
             None => Self {
-                bytes: sha256(&[b"\x01", id.as_bytes()]).0,
+                bytes: sha256_parts(&[b"\x01", id.as_bytes()]).0,
                 hashed: true,
             },
         }

@@ -12,7 +12,9 @@ use super::state::StateReader;
 use super::stored_block::StoredBlock;
 use super::tx_key::TxKey;
 use super::world_state::{Snapshot, StateStore};
-use crate::types::{BlockNumber, Digest, Namespace, NamespaceRef, TxIndex, ValidationCode, Version};
+use crate::types::{
+    BlockNumber, Digest, Namespace, NamespaceRef, TxIndex, ValidationCode, Version,
+};
 
 /// The ledger at one height: what was durable when the view was opened.
 ///
@@ -114,7 +116,9 @@ impl View {
     /// It cannot be read, or is not what was written.
     pub fn header_hash(&self, number: BlockNumber) -> Result<Option<Digest>, Error> {
         let block = self.block(number)?;
-        block.map(|block| Ok(StoredBlock::read(&block, number)?.header_hash())).transpose()
+        block
+            .map(|block| Ok(StoredBlock::read(&block, number)?.header_hash()))
+            .transpose()
     }
 
     /// The number of the block with this header hash.
@@ -213,10 +217,13 @@ impl View {
     /// The store failed.
     pub fn namespaces_with_metadata(&self) -> Result<Vec<Namespace>, Error> {
         let mut namespaces = self.state.snapshot().with_metadata()?;
-        for entry in self.state.layers().iter().flat_map(|layer| &layer.namespaces) {
-            let has_metadata = |update: &KeyUpdate| {
-                matches!(&update.effect, Effect::Put { metadata, .. } if !metadata.is_empty())
-            };
+        for entry in self
+            .state
+            .layers()
+            .iter()
+            .flat_map(|layer| &layer.namespaces)
+        {
+            let has_metadata = |update: &KeyUpdate| matches!(&update.effect, Effect::Put { metadata, .. } if !metadata.is_empty());
             if entry.updates.iter().any(has_metadata) {
                 namespaces.push(entry.namespace.clone());
             }

@@ -116,7 +116,8 @@ impl StageMetrics {
     pub fn block_done(&self, transactions: usize, wall_us: u64) {
         // Ordering: statistics.
         self.blocks.fetch_add(1, Ordering::Relaxed);
-        self.transactions.fetch_add(transactions as u64, Ordering::Relaxed);
+        self.transactions
+            .fetch_add(transactions as u64, Ordering::Relaxed);
         self.latency.record_us(wall_us);
     }
 
@@ -146,7 +147,9 @@ mod tests {
     #[test]
     fn durations_fall_into_powers_of_two() {
         let histogram = Histogram::default();
-        [0, 1, 2, 3, 4, u64::MAX / 2].into_iter().for_each(|us| histogram.record_us(us));
+        [0, 1, 2, 3, 4, u64::MAX / 2]
+            .into_iter()
+            .for_each(|us| histogram.record_us(us));
         let reading = histogram.read();
         assert_eq!(reading.buckets[..4], [1, 1, 2, 1]);
         assert_eq!(reading.buckets[31], 1);
@@ -160,7 +163,10 @@ mod tests {
         stage.block_done(500, 7);
         stage.add_cpu_ns(3);
         let reading = stage.read();
-        assert_eq!((reading.blocks, reading.transactions, reading.cpu_ns), (1, 500, 3));
+        assert_eq!(
+            (reading.blocks, reading.transactions, reading.cpu_ns),
+            (1, 500, 3)
+        );
         assert_eq!(reading.latency.sum_us, 7);
     }
 }

@@ -1,12 +1,13 @@
 //! A bounded cache by bytes that many threads read without waiting.
 //!
-//! Shards by hash; each shard's table is immutable and replaced as a whole when an entry is added, so
-//! a reader only loads a pointer. Adding costs a copy of the shard's table, which is little against
-//! what it takes to compute an entry (parsing a certificate and building its chain).
+//! Shards by hash; each shard's table is immutable and replaced as a whole when an entry is added,
+//! so a reader only loads a pointer. Adding costs a copy of the shard's table, which is little
+//! against what it takes to compute an entry (parsing a certificate and building its chain).
 //!
-//! Admission and eviction are those of a small and a main queue: a new entry waits in the small queue
-//! and is dropped at its end unless it was used again meanwhile; the main queue gives used entries
-//! another round. So entries that are seen once, however many, displace no entry that is in use.
+//! Admission and eviction are those of a small and a main queue: a new entry waits in the small
+//! queue and is dropped at its end unless it was used again meanwhile; the main queue gives used
+//! entries another round. So entries that are seen once, however many, displace no entry that is in
+//! use.
 //!
 //! Invariants:
 //! - entries and bytes stay within the limits given to [`Cache::new`], up to rounding by shard;
@@ -83,8 +84,8 @@ impl<V: Clone> Cache<V> {
         self.shard(hash)?.get(hash, key)
     }
 
-    /// Adds the value of a key, which takes `bytes` altogether, and returns what is to be used from now
-    /// on: where another thread was faster, the value that it added.
+    /// Adds the value of a key, which takes `bytes` altogether, and returns what is to be used from
+    /// now on: where another thread was faster, the value that it added.
     pub(super) fn insert(&self, key: &[u8], value: V, bytes: usize) -> V {
         let hash = self.hasher.hash_one(key);
         let Some(shard) = self.shard(hash) else {
@@ -153,8 +154,8 @@ impl<V: Clone> Shard<V> {
     fn get(&self, hash: u64, key: &[u8]) -> Option<V> {
         let table = self.table.load();
         let slot = table.find(hash, |slot| *slot.key == *key)?;
-        // Ordering: a lost or late count only makes eviction a little less precise. Hot entries stand at
-        // the maximum, so that reading them writes nothing.
+        // Ordering: a lost or late count only makes eviction a little less precise. Hot entries
+        // stand at the maximum, so that reading them writes nothing.
         let uses = slot.uses.load(Ordering::Relaxed);
         if uses < USES_MAX {
             slot.uses.store(uses + 1, Ordering::Relaxed);

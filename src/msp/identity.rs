@@ -169,8 +169,8 @@ impl Identity {
         message: SignedMessage<'a>,
         signature: &'a [u8],
     ) -> Option<SignatureJob<'a>> {
-        // Fabric: msp/identities.go:Verify; bccsp/sw/impl.go:Verify refuses empty signatures and, for
-        // Ed25519, which is not hashed before, empty messages.
+        // Fabric: msp/identities.go:Verify; bccsp/sw/impl.go:Verify refuses empty signatures and,
+        // for Ed25519, which is not hashed before, empty messages.
         let hash = match self.key() {
             PublicKey::Rsa(_) => return None,
             PublicKey::Ed25519(_) if message.head.is_empty() && message.tail.is_empty() => {

@@ -1,8 +1,8 @@
 //! All MSPs of a channel, and the identities that came by.
 //!
-//! Identities are interned by their serialized bytes: a few of them sign nearly everything, and each is
-//! parsed and validated once. Bytes that are not an identity are remembered apart, in a small cache of
-//! their own, so that no amount of them displaces an identity.
+//! Identities are interned by their serialized bytes: a few of them sign nearly everything, and
+//! each is parsed and validated once. Bytes that are not an identity are remembered apart, in a
+//! small cache of their own, so that no amount of them displaces an identity.
 //!
 //! Fabric: `msp/mspmgrimpl.go`, `msp/cache`.
 
@@ -31,8 +31,8 @@ const REFUSED_PART: usize = 8;
 const IDENTITY_BYTES_OVERHEAD: usize = 2048;
 
 impl MspManager {
-    /// A manager of the given MSPs, by their ids. That no id stands for two definitions is checked by
-    /// those who read the configuration.
+    /// A manager of the given MSPs, by their ids. That no id stands for two definitions is checked
+    /// by those who read the configuration.
     #[must_use]
     pub fn new(msps: Vec<Arc<Msp>>) -> Self {
         let entries = limits::IDENTITY_CACHE_ENTRIES;

@@ -1,12 +1,14 @@
 //! Membership service providers: who belongs to an organization, and in which role.
 //!
-//! An [`Msp`] is one organization's definition from the channel configuration; an [`MspManager`] holds
-//! all of a channel and turns serialized identities into [`Identity`] values, each of which exists
-//! once per channel while it is in use. An identity answers the three questions of validation:
-//! is it valid, does it satisfy a [`Principal`], and what is to be verified for a signature of its.
+//! An [`Msp`] is one organization's definition from the channel configuration; an [`MspManager`]
+//! holds all of a channel and turns serialized identities into [`Identity`] values, each of which
+//! exists once per channel while it is in use. An identity answers the three questions of
+//! validation: is it valid, does it satisfy a [`Principal`], and what is to be verified for a
+//! signature of its.
 //!
 //! Invariants:
-//! - every answer depends on the identity's bytes and the MSP's definition alone, never on the time:
+//! - every answer depends on the identity's bytes and the MSP's definition alone, never on
+//!   the time:
 //!   a certificate is looked at one second after it began, so an expired one stays valid;
 //! - an MSP never changes once it is built; a new configuration builds new ones;
 //! - what is cached is bounded and never changes an answer.
@@ -24,7 +26,7 @@ mod principal;
 mod provider;
 mod setup;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod validation;
 
 pub use error::{

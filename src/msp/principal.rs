@@ -1,8 +1,8 @@
 //! Principals: what an identity must be to count for a policy.
 //!
-//! A principal is decoded once and owned. One that does not decode is kept and never satisfied, since
-//! Fabric too decodes it only when it is checked. Combined principals are flattened: all their parts
-//! must hold, so their nesting and repetitions do not matter.
+//! A principal is decoded once and owned. One that does not decode is kept and never satisfied,
+//! since Fabric too decodes it only when it is checked. Combined principals are flattened: all
+//! their parts must hold, so their nesting and repetitions do not matter.
 //!
 //! Knows nothing of MSPs; what a principal means under one is decided by
 //! [`Identity::satisfies`](crate::msp::Identity::satisfies).
@@ -36,7 +36,8 @@ pub(super) enum Kind {
         serialized: Box<[u8]>,
     },
     Anonymity(Anonymity),
-    /// The parts without repetitions; none of them is combined or broken, and there is at least one.
+    /// The parts without repetitions; none of them is combined or broken, and there is at least
+    /// one.
     Combined(Box<[Principal]>),
     /// Combined, with a part that is never satisfied.
     BrokenCombined(BrokenPrincipal),

@@ -1,8 +1,8 @@
 //! One organization's MSP: its certificates, lists and rules, and what follows from them directly.
 //!
-//! Everything here is a function of an identity's bytes and the definition. Caches of identities live
-//! elsewhere, so that an MSP never holds what holds the MSP; only the identities that principals name
-//! are remembered here, by their ids.
+//! Everything here is a function of an identity's bytes and the definition. Caches of identities
+//! live elsewhere, so that an MSP never holds what holds the MSP; only the identities that
+//! principals name are remembered here, by their ids.
 //!
 //! Fabric: `msp/mspimpl.go`, `msp/cert.go`, `msp/identities.go:newIdentity`.
 
@@ -125,8 +125,9 @@ impl Msp {
         self.tls_intermediates.iter().map(|pem| &**pem)
     }
 
-    /// Reads a PEM certificate as one of the MSP's identities. Its validity is not looked at, but an
-    /// ECDSA-signed certificate must have a chain, since its signature is brought into low-S form.
+    /// Reads a PEM certificate as one of the MSP's identities. Its validity is not looked at, but
+    /// an ECDSA-signed certificate must have a chain, since its signature is brought into low-S
+    /// form.
     pub(super) fn import(&self, pem: &[u8]) -> Result<Imported, IdentityError> {
         let certificate = certificate_from_pem(pem)?;
         let key = certificate
@@ -203,7 +204,8 @@ impl Msp {
 
     /// The one chain from a certificate, itself first, to a root.
     ///
-    /// Fabric: `msp/mspimpl.go:getUniqueValidationChain`, `mspimplvalidate.go:getValidityOptsForCert`.
+    /// Fabric: `msp/mspimpl.go:getUniqueValidationChain`,
+    /// `mspimplvalidate.go:getValidityOptsForCert`.
     pub(super) fn unique_chain(
         &self,
         certificate: &Certificate,
@@ -222,8 +224,8 @@ impl Msp {
             .map_err(ChainError::Verification)
     }
 
-    /// Checks the shape of a chain: that of an identity, whose issuer must issue no CAs of the MSP, or
-    /// that of an intermediate CA, which must issue none itself.
+    /// Checks the shape of a chain: that of an identity, whose issuer must issue no CAs of the MSP,
+    /// or that of an intermediate CA, which must issue none itself.
     ///
     /// Fabric: `msp/mspimpl.go:getValidationChain`.
     pub(super) fn check_chain(

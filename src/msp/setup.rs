@@ -1,7 +1,7 @@
 //! Builds an MSP from its definition in the channel configuration.
 //!
-//! The order of the steps is the reference's, so that the first fault found is the same; which one is
-//! found does not matter otherwise, since any of them makes the whole configuration invalid.
+//! The order of the steps is the reference's, so that the first fault found is the same; which one
+//! is found does not matter otherwise, since any of them makes the whole configuration invalid.
 //!
 //! Fabric: `msp/mspimplsetup.go`.
 
@@ -17,7 +17,7 @@ use super::{ChainError, MspVersion};
 use crate::crypto::{HashFunction, SignatureHash};
 use crate::limits;
 use crate::proto::msp::{FabricMspConfig, FabricNodeOus, FabricOuIdentifier, MspConfig};
-use crate::proto::wire::Message;
+use crate::proto::wire::{Fields, Message, Value};
 use crate::x509::{self, CertPool, Certificate, Crl};
 
 impl Msp {
@@ -26,10 +26,7 @@ impl Msp {
     /// # Errors
     /// The definition is not one that Fabric accepts, or it is one of an Idemix MSP.
     pub fn new(version: MspVersion, config: &[u8]) -> Result<Arc<Self>, SetupError> {
-        let config = decode(config).map_err(|fault| SetupError {
-            msp_id: String::new(),
-            fault,
-        })?;
+        let config = decode(config)?;
         Self::set_up(version, &config)
             .map(Arc::new)
             .map_err(|fault| SetupError {
@@ -115,8 +112,8 @@ impl Msp {
         })
     }
 
-    /// Fabric: `setupCAs`. The pools hold the certificates as configured first, so that the chains for
-    /// sanitizing them can be built, and the sanitized ones afterwards.
+    /// Fabric: `setupCAs`. The pools hold the certificates as configured first, so that the chains
+    /// for sanitizing them can be built, and the sanitized ones afterwards.
     fn set_up_cas(&mut self, config: &FabricMspConfig<'_>) -> Result<(), SetupFault> {
         if config.root_certs.is_empty() {
             return Err(SetupFault::NoRoots);
@@ -341,7 +338,8 @@ impl Msp {
                 standing.map_err(|source| SetupFault::AdminInvalid { index, source })?;
                 has(NodeOuRole::Client)
             } else {
-                // Weaker: the chain must stand, but revocation and the number of roles do not matter.
+                // Weaker: the chain must stand, but revocation and the number of roles do not
+                // matter.
                 let chain = self.identity_chain(admin);
                 chain.map_err(|source| SetupFault::AdminInvalid { index, source })?;
                 has(NodeOuRole::Client) || has(NodeOuRole::Admin)
@@ -359,13 +357,32 @@ impl Msp {
     }
 }
 
-fn decode(config: &[u8]) -> Result<FabricMspConfig<'_>, SetupFault> {
-    let config = MspConfig::decode(config).map_err(SetupFault::Undecodable)?;
-    match config.r#type {
-        0 => FabricMspConfig::decode(config.config).map_err(SetupFault::Undecodable),
-        1 => Err(SetupFault::Idemix),
-        found => Err(SetupFault::UnknownType { found }),
+fn decode(config: &[u8]) -> Result<FabricMspConfig<'_>, SetupError> {
+    let refuse = |msp_id: &[u8], fault| SetupError {
+        msp_id: String::from_utf8_lossy(msp_id).into_owned(),
+        fault,
+    };
+    let config = MspConfig::decode(config).map_err(|e| refuse(&[], SetupFault::Undecodable(e)))?;
+    let fault = match config.r#type {
+        0 => match FabricMspConfig::decode(config.config) {
+            Ok(config) => return Ok(config),
+            Err(error) => SetupFault::Undecodable(error),
+        },
+        1 => SetupFault::Idemix,
+        found => SetupFault::UnknownType { found },
+    };
+    Err(refuse(first_field(config.config), fault))
+}
+
+/// The bytes of field 1 as far as they can be read: in all kinds of MSP it is the id.
+fn first_field(config: &[u8]) -> &[u8] {
+    let mut fields = Fields::new(config);
+    while let Ok(Some(field)) = fields.next_field() {
+        if let (1, Value::Bytes(bytes)) = (field.number, field.value) {
+            return bytes;
+        }
     }
+    &[]
 }
 
 fn read_certificate(pem: &[u8], place: CertificatePlace) -> Result<Certificate, SetupFault> {

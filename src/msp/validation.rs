@@ -60,8 +60,8 @@ impl Msp {
         Ok(chain)
     }
 
-    /// Whether a certificate, the first of `chain`, is revoked. The dates of lists and revocations are
-    /// not looked at.
+    /// Whether a certificate, the first of `chain`, is revoked. The dates of lists and revocations
+    /// are not looked at.
     ///
     /// Fabric: `validateCertAgainstChain`.
     pub(super) fn check_revocation(
@@ -143,11 +143,11 @@ impl Msp {
         }
     }
 
-    /// The role that an OU gives. Where several roles have the same OU, the versions differ in whose
-    /// certifier counts.
+    /// The role that an OU gives. Where several roles have the same OU, the versions differ in
+    /// whose certifier counts.
     ///
-    /// Fabric: `validateIdentityOUsV11` (a switch: the first one), `validateIdentityOUsV142` (a map:
-    /// the last one).
+    /// Fabric: `validateIdentityOUsV11` (a switch: the first one), `validateIdentityOUsV142` (a
+    /// map: the last one).
     fn role_of_ou<'a>(&self, node_ous: &'a NodeOus, unit: &str) -> Option<&'a NodeOu> {
         let NodeOus {
             client,

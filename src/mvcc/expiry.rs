@@ -98,12 +98,15 @@ pub(super) fn expired<S: StateReader + ?Sized>(
     Ok(gone)
 }
 
-/// Adds expired keys, sorted, to the updates of a block.
+/// Adds expired keys to the updates of a block; both are sorted, and stay so.
 pub(super) fn add_expired(
     block: BlockNumber,
     gone: Vec<Expiry>,
     namespaces: &mut Vec<NamespaceUpdates>,
 ) {
+    if gone.is_empty() {
+        return;
+    }
     let version = Version {
         block: block.0,
         tx: u64::MAX,
@@ -114,15 +117,25 @@ pub(super) fn add_expired(
             version,
             effect: Effect::Expire,
         };
-        let known = namespaces
-            .iter_mut()
-            .find(|entry| entry.namespace == expiry.namespace);
-        match known {
-            Some(entry) => entry.updates.push(update),
-            None => namespaces.push(NamespaceUpdates {
-                namespace: expiry.namespace,
-                updates: vec![update],
-            }),
+        let namespace = expiry.namespace;
+        match namespaces.binary_search_by(|found| found.namespace.cmp(&namespace)) {
+            Ok(at) => {
+                if let Some(found) = namespaces.get_mut(at) {
+                    found.updates.push(update);
+                }
+            }
+            Err(at) => {
+                namespaces.insert(
+                    at,
+                    NamespaceUpdates {
+                        namespace,
+                        updates: vec![update],
+                    },
+                );
+            }
         }
+    }
+    for namespace in namespaces {
+        namespace.updates.sort_by(|a, b| a.key.cmp(&b.key));
     }
 }

@@ -15,7 +15,7 @@ use super::reads::{
     written_namespace,
 };
 use super::write_set::{Operations, PutMetadata};
-use crate::ledger::{HistoryEntry, NamespaceUpdates, StateReader, UpdateBatch};
+use crate::ledger::{HistoryEntry, StateReader, UpdateBatch};
 use crate::rwset::RwSet;
 use crate::types::{BlockNumber, NamespaceRef, TxIndex, ValidationCode, Version};
 
@@ -217,7 +217,6 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
         let Self {
             block,
             state,
-            block_to_live,
             overlay,
             history,
             ..
@@ -228,18 +227,18 @@ impl<'s, 'a, S: StateReader + ?Sized, B: BlockToLive + ?Sized> Fold<'s, 'a, S, B
                 .is_some_and(|id| overlay.touches(id, key))
         };
         let gone = expiry::expired(block, state, touched)?;
-        let updates = overlay.into_updates(block);
-        let expiries = expiry::schedule(block, &updates);
-        let mut namespaces: Vec<NamespaceUpdates> = updates
-            .into_iter()
-            .map(|(namespace, _)| namespace)
-            .filter(|namespace| !namespace.updates.is_empty())
-            .collect();
-        expiry::add_expired(block, gone, &mut namespaces);
-        namespaces.sort_unstable_by(|a, b| a.namespace.cmp(&b.namespace));
-        for namespace in &mut namespaces {
+        let mut updates = overlay.into_updates(block);
+        updates.retain(|(namespace, _)| !namespace.updates.is_empty());
+        updates.sort_unstable_by(|(a, _), (b, _)| a.namespace.cmp(&b.namespace));
+        for (namespace, _) in &mut updates {
             namespace.updates.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         }
+        let expiries = expiry::schedule(block, &updates);
+        let mut namespaces = updates
+            .into_iter()
+            .map(|(namespace, _)| namespace)
+            .collect();
+        expiry::add_expired(block, gone, &mut namespaces);
         Ok(UpdateBatch {
             block,
             namespaces,

@@ -36,6 +36,6 @@ pub use commit_hash::commit_hash;
 pub use error::Fault;
 pub use expiry::{BlockToLive, DefinedBlockToLive};
 pub use fold::{Folded, TxInput, TxWrites, fold_block, replay_block};
+pub use reads::{Prefetched, prefetch, prefetch_parallel};
 pub use replay::StoredReplay;
 pub use stage::{MvccStage, ValidatedBlock};
-pub use reads::{Prefetched, prefetch, prefetch_parallel};

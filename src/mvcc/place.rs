@@ -35,9 +35,9 @@ pub(super) struct Alias {
 impl<'a> Place<'a> {
     /// The place of what a transaction calls `namespace`.
     pub(super) fn new(namespace: NamespaceRef<'a>) -> Self {
-        let odd = |name: &str| name.contains(HASHED) || name.contains('\0');
         let NamespaceRef { name, collection } = namespace;
-        if !odd(name) && !collection.is_some_and(|collection| collection.contains('\0')) {
+        let odd = |name: &str| name.bytes().any(|byte| byte == b'$' || byte == 0);
+        if !odd(name) && !collection.is_some_and(odd) {
             return Self::Plain(namespace);
         }
         let full = namespace.to_string();

@@ -27,11 +27,20 @@ impl Replay for StoredReplay {
         let number = decoded.number();
         let contents = decoded.contents();
         let inputs = inputs(contents);
-        let is_config = inputs.iter().any(|input| matches!(input.writes, TxWrites::Config(_)));
+        let is_config = inputs
+            .iter()
+            .any(|input| matches!(input.writes, TxWrites::Config(_)));
         let batch = replay_block(number, &inputs, state, &DefinedBlockToLive(state))
             .map_err(|fault| failed(number, fault.into()))?;
-        let ids = contents.transactions.iter().map(|tx| TxKey::of(tx.index_id.as_str()));
-        Ok(Applied { tx_ids: ids.collect(), batch, is_config })
+        let ids = contents
+            .transactions
+            .iter()
+            .map(|tx| TxKey::of(tx.index_id.as_str()));
+        Ok(Applied {
+            tx_ids: ids.collect(),
+            batch,
+            is_config,
+        })
     }
 }
 
@@ -39,17 +48,28 @@ impl Replay for StoredReplay {
 fn inputs<'b>(contents: &'b BlockContents<'b>) -> Vec<TxInput<'b>> {
     let filter = contents.metadata.get(metadata_index::TRANSACTIONS_FILTER);
     let codes = filter.copied().unwrap_or_default().iter();
-    let numbered = (0_u32..).map(TxIndex).zip(&contents.transactions).zip(codes);
+    let numbered = (0_u32..)
+        .map(TxIndex)
+        .zip(&contents.transactions)
+        .zip(codes);
     let valid = numbered.filter(|(_, code)| **code == ValidationCode::Valid.number());
     valid
         .filter_map(|((tx, transaction), _)| {
             let writes = match &transaction.body {
-                TxBody::Signed { kind: SignedKind::Config(config), .. } => TxWrites::Config(config),
-                TxBody::Signed { kind: SignedKind::Endorser(endorser), .. } => {
-                    TxWrites::Endorser(&endorser.action.as_ref().ok()?.rwset)
-                }
+                TxBody::Signed {
+                    kind: SignedKind::Config(config),
+                    ..
+                } => TxWrites::Config(config),
+                TxBody::Signed {
+                    kind: SignedKind::Endorser(endorser),
+                    ..
+                } => TxWrites::Endorser(&endorser.action.as_ref().ok()?.rwset),
                 // The genesis block's transaction needs no creator.
-                TxBody::Signed { kind: SignedKind::Refused(_), .. } | TxBody::Refused(_) => {
+                TxBody::Signed {
+                    kind: SignedKind::Refused(_),
+                    ..
+                }
+                | TxBody::Refused(_) => {
                     let config = ConfigBlock::of_envelope(transaction.envelope).ok()?;
                     TxWrites::Config(config.config_envelope)
                 }

@@ -12,8 +12,8 @@ use crate::decode::DecodedBlock;
 use crate::endorsement::{EndorsedBlock, Frontier, Lifetimes, Writes};
 use crate::ledger::PendingBatch;
 use crate::lifecycle;
-use crate::sys::process::CpuMeter;
 use crate::stage::InStage;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Digest, NamespaceRef, ValidationCode};
 
 /// A block with its final verdicts and what it does to the state.
@@ -68,7 +68,10 @@ pub struct MvccStage<F> {
 impl<F: Frontier> MvccStage<F> {
     /// A stage whose next block follows the state behind `frontier` and this commit hash.
     pub fn new(frontier: F, commit_hash: Option<Digest>) -> Self {
-        Self { frontier, commit_hash }
+        Self {
+            frontier,
+            commit_hash,
+        }
     }
 
     /// Validates the next block, on the current rayon pool.
@@ -81,7 +84,10 @@ impl<F: Frontier> MvccStage<F> {
         meter: &CpuMeter,
     ) -> Result<ValidatedBlock, Fault> {
         let number = endorsed.verified().decoded().number();
-        let Folded { codes: folded, batch } = meter.count(|| self.fold(&endorsed, number))?;
+        let Folded {
+            codes: folded,
+            batch,
+        } = meter.count(|| self.fold(&endorsed, number))?;
         let mut codes = endorsed.codes().to_vec();
         for (tx, code) in folded {
             if let Some(slot) = codes.get_mut(tx.0 as usize) {
@@ -95,7 +101,12 @@ impl<F: Frontier> MvccStage<F> {
         });
         let hash = hash.filter(|_| number != BlockNumber(0));
         self.commit_hash = hash;
-        Ok(ValidatedBlock { endorsed, codes, batch: PendingBatch::new(Arc::new(batch)), commit_hash: hash })
+        Ok(ValidatedBlock {
+            endorsed,
+            codes,
+            batch: PendingBatch::new(Arc::new(batch)),
+            commit_hash: hash,
+        })
     }
 
     fn fold(&self, endorsed: &EndorsedBlock, number: BlockNumber) -> Result<Folded, Fault> {

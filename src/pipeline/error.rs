@@ -35,7 +35,9 @@ pub enum Stop {
     #[error("the channel configuration in the ledger cannot be used")]
     Config(#[from] channel::ConfigError),
     /// The state has no channel configuration.
-    #[error("the state has no channel configuration; rebuild it with 'heddle ledger rebuild-state'")]
+    #[error(
+        "the state has no channel configuration; rebuild it with 'heddle ledger rebuild-state'"
+    )]
     NoConfig,
     /// A thread could not be started.
     #[error("cannot start a thread for the pipeline")]

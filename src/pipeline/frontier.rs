@@ -35,15 +35,27 @@ impl<'l> PipelineFrontier<'l> {
     /// The frontier of a pipeline that starts at the ledger's height.
     pub fn new(ledger: &'l Ledger, readers: usize) -> Self {
         let validated = ledger.height().checked_sub(1).map(BlockNumber);
-        let state = Mutex::new(State { validated, ..State::default() });
-        Self { ledger, readers, state, moved: Condvar::new() }
+        let state = Mutex::new(State {
+            validated,
+            ..State::default()
+        });
+        Self {
+            ledger,
+            readers,
+            state,
+            moved: Condvar::new(),
+        }
     }
 
     /// Publishes what the next block does to the state.
     pub fn publish(&self, batch: PendingBatch) {
         let height = self.ledger.height();
         let mut state = self.lock();
-        while state.pending.front().is_some_and(|first| first.block.0 < height) {
+        while state
+            .pending
+            .front()
+            .is_some_and(|first| first.block.0 < height)
+        {
             state.pending.pop_front();
         }
         state.validated = Some(batch.block);
@@ -73,7 +85,10 @@ impl Frontier for &PipelineFrontier<'_> {
             if state.ended {
                 return false;
             }
-            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .moved
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         true
     }

@@ -21,6 +21,6 @@ mod run;
 mod start;
 
 pub use error::Stop;
-pub use frontier::PipelineFrontier;
+pub use frontier::{PipelineFrontier, PipelineView};
 pub use report::{Gauges, Report};
 pub use run::{Pipeline, PipelineOptions};

@@ -29,7 +29,11 @@ pub struct Report {
 
 impl Gauges {
     pub(super) fn new(trace: Arc<Trace>) -> Self {
-        Self { stages: Vec::new(), queues: Vec::new(), trace }
+        Self {
+            stages: Vec::new(),
+            queues: Vec::new(),
+            trace,
+        }
     }
 
     /// The numbers now.

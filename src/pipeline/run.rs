@@ -79,7 +79,12 @@ impl<'l> Pipeline<'l> {
             let metrics = Arc::new(StageMetrics::new(name));
             gauges.stages.push(Arc::clone(&metrics));
             let (trace, workers) = (Arc::clone(&trace), Arc::clone(&workers));
-            Stage { metrics, trace, workers, clock: Arc::clone(clock) }
+            Stage {
+                metrics,
+                trace,
+                workers,
+                clock: Arc::clone(clock),
+            }
         };
         let stages = Stages {
             ingress: stage("ingress"),
@@ -91,7 +96,12 @@ impl<'l> Pipeline<'l> {
             apply: stage("apply"),
             notify: stage("notify"),
         };
-        Ok(Self { ledger, options, stages, gauges })
+        Ok(Self {
+            ledger,
+            options,
+            stages,
+            gauges,
+        })
     }
 
     /// The run's counters, readable from any thread.
@@ -124,13 +134,23 @@ impl<'l> Pipeline<'l> {
         let committing = AtomicBool::new(true);
         let committing = &committing;
         thread::scope(|scope| {
-            let Start { mut chain, commit_hash, with_metadata, .. } = start;
+            let Start {
+                mut chain,
+                commit_hash,
+                with_metadata,
+                ..
+            } = start;
             let threads = [
-                spawn(scope, "ingress", move || feed(source, first, &to_decode, &stages.ingress)),
-                spawn(scope, "decode", move || decode(&stages.decode, &raw, &to_verify)),
+                spawn(scope, "ingress", move || {
+                    feed(source, first, &to_decode, &stages.ingress)
+                }),
+                spawn(scope, "decode", move || {
+                    decode(&stages.decode, &raw, &to_verify)
+                }),
                 spawn(scope, "verify", move || {
                     let meter = CpuMeter::default();
-                    let verify = |block| stages.verify.spread(&meter, || chain.verify(block, &meter));
+                    let verify =
+                        |block| stages.verify.spread(&meter, || chain.verify(block, &meter));
                     ended(stages.verify.run(&decoded, &to_endorsement, verify))
                 }),
                 spawn(scope, "endorsement", move || {
@@ -173,7 +193,9 @@ fn spawn<'scope, 'env>(
     work: impl FnOnce() -> Result<(), Stop> + Send + 'scope,
 ) -> Result<Joined<'scope>, Stop> {
     let builder = thread::Builder::new().name(name.to_owned());
-    let handle = builder.stack_size(limits::WORKER_STACK_BYTES).spawn_scoped(scope, work);
+    let handle = builder
+        .stack_size(limits::WORKER_STACK_BYTES)
+        .spawn_scoped(scope, work);
     handle.map(|handle| (name, handle)).map_err(Stop::Thread)
 }
 
@@ -191,9 +213,8 @@ fn join<const N: usize>(
     }
     let mut outcome = Ok(());
     for thread in threads {
-        let result = thread.and_then(|(stage, handle)| {
-            handle.join().unwrap_or(Err(Stop::Panicked { stage }))
-        });
+        let result = thread
+            .and_then(|(stage, handle)| handle.join().unwrap_or(Err(Stop::Panicked { stage })));
         if result.is_err() {
             outcome = result;
         }
@@ -223,7 +244,9 @@ fn decode(
     outbox: &Outbox<DecodedBlock>,
 ) -> Result<(), Stop> {
     let meter = CpuMeter::default();
-    ended(stage.run(inbox, outbox, |raw| stage.spread(&meter, || decode_block(raw, &meter))))
+    ended(stage.run(inbox, outbox, |raw| {
+        stage.spread(&meter, || decode_block(raw, &meter))
+    }))
 }
 
 fn endorse(
@@ -232,8 +255,13 @@ fn endorse(
     inbox: &Inbox<VerifiedBlock>,
     outbox: &Outbox<EndorsedBlock>,
 ) -> Result<(), Stop> {
-    let meter = CpuMeter::default();
-    let endorse = |block| stage.spread(&meter, || endorsement.endorse(block, &meter));
+    // On the stage's own thread: it may wait for mvcc, which needs the workers.
+    let workers = stage.workers();
+    let endorse = |block| {
+        let endorsed = endorsement.endorse(block, &workers);
+        stage.metrics.add_cpu_ns(workers.meter.take_ns());
+        endorsed
+    };
     ended(stage.run(inbox, outbox, endorse))
 }
 

@@ -32,17 +32,34 @@ impl Start {
     pub(super) fn of(ledger: &Ledger) -> Result<Self, Stop> {
         let info = ledger.info()?;
         let next = BlockNumber(info.height);
-        let last = info.height.checked_sub(1).map(BlockNumber).zip(info.header_hash);
+        let last = info
+            .height
+            .checked_sub(1)
+            .map(BlockNumber)
+            .zip(info.header_hash);
         let Some((number, header_hash)) = last else {
             let chain = Chain::founding(ledger.channel().clone());
-            return Ok(Self { next, chain, with_metadata: Vec::new(), commit_hash: None });
+            return Ok(Self {
+                next,
+                chain,
+                with_metadata: Vec::new(),
+                commit_hash: None,
+            });
         };
         let view = ledger.view()?;
-        let config = view.get(NamespaceRef::public(""), CONFIG_KEY)?.ok_or(Stop::NoConfig)?;
+        let config = view
+            .get(NamespaceRef::public(""), CONFIG_KEY)?
+            .ok_or(Stop::NoConfig)?;
         let bundle = Bundle::from_genesis(ledger.channel(), &config.value)?;
         Ok(Self {
             next,
-            chain: Chain::at(ChainTip { number, header_hash }, Arc::new(bundle)),
+            chain: Chain::at(
+                ChainTip {
+                    number,
+                    header_hash,
+                },
+                Arc::new(bundle),
+            ),
             with_metadata: view.namespaces_with_metadata()?,
             commit_hash: info.commit_hash,
         })

@@ -1,7 +1,7 @@
 //! Application policies: what chaincode definitions and collections name as their policy.
 //!
-//! Fabric: `core/policy/application.go:Evaluate`. Every failure here is an endorsement policy failure,
-//! never an error of the peer.
+//! Fabric: `core/policy/application.go:Evaluate`. Every failure here is an endorsement policy
+//! failure, never an error of the peer.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::proto::msp::SignaturePolicyEnvelope;
 use crate::proto::peer::ApplicationPolicy;
 use crate::proto::wire::Message;
 
-/// An application policy, decoded and compiled once. It holds nothing of a channel configuration, so it
-/// stays good when the configuration changes.
+/// An application policy, decoded and compiled once. It holds nothing of a channel configuration,
+/// so it stays good when the configuration changes.
 #[derive(Debug)]
 pub enum CompiledApplicationPolicy {
     /// A signature policy by value. Its version is not checked.
@@ -73,8 +73,8 @@ impl CompiledApplicationPolicy {
     }
 }
 
-/// Whether `signers`, in their order, satisfy a serialized `ApplicationPolicy`. Where the same bytes are
-/// evaluated often, keep a [`CompiledApplicationPolicy`].
+/// Whether `signers`, in their order, satisfy a serialized `ApplicationPolicy`. Where the same
+/// bytes are evaluated often, keep a [`CompiledApplicationPolicy`].
 #[must_use]
 pub fn evaluate_application_policy(
     bytes: &[u8],

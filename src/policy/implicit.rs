@@ -157,8 +157,8 @@ impl<'a> Count<'a> {
 
     /// The verdict, as soon as no further child can change it.
     fn decided(&self) -> Option<bool> {
-        // Fabric: a countdown succeeds when it reaches 0. One that starts at 0 (unknown rule) and is
-        // decremented never does.
+        // Fabric: a countdown succeeds when it reaches 0. One that starts at 0 (unknown rule) and
+        // is decremented never does.
         match self.policy.threshold {
             0 if self.satisfied > 0 => Some(false),
             0 => None,

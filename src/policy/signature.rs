@@ -3,9 +3,9 @@
 //! The tree is kept flat, in the order in which it is evaluated (a gate before its rules), so that
 //! compiling, evaluating and dropping need no stack however deep the gates nest.
 //!
-//! Evaluation is greedy, and this is consensus: a `signed_by` takes the first signer in order that is
-//! free and satisfies the principal; a gate evaluates every rule, also when it is already satisfied;
-//! what a failed rule took is free again. Nothing is ever tried twice.
+//! Evaluation is greedy, and this is consensus: a `signed_by` takes the first signer in order that
+//! is free and satisfies the principal; a gate evaluates every rule, also when it is already
+//! satisfied; what a failed rule took is free again. Nothing is ever tried twice.
 //!
 //! Fabric: `common/cauthdsl/cauthdsl.go:compile`.
 
@@ -68,8 +68,8 @@ impl<'a> Iterator for Rules<'a> {
 }
 
 impl SignaturePolicy {
-    /// Compiles the policy of an envelope. The envelope's version is not looked at: who must check it
-    /// differs from place to place.
+    /// Compiles the policy of an envelope. The envelope's version is not looked at: who must check
+    /// it differs from place to place.
     ///
     /// # Errors
     /// A rule is missing or points at no identity, anywhere in the tree: the policy is unusable.
@@ -250,8 +250,8 @@ impl Used for Few {
     }
 }
 
-/// Any number of signers: the order in which they were taken is undone back to a mark, so that a gate
-/// never copies all flags.
+/// Any number of signers: the order in which they were taken is undone back to a mark, so that a
+/// gate never copies all flags.
 struct Many {
     flags: Vec<bool>,
     taken: Vec<usize>,
@@ -324,7 +324,8 @@ impl<F: FnMut(usize, usize) -> bool, U: Used> Evaluation<'_, F, U> {
                 None => false,
             };
             next += 1;
-            // The rule is decided: hand the result to its gate, and close each gate that this completes.
+            // The rule is decided: hand the result to its gate, and close each gate that this
+            // completes.
             loop {
                 let Some(gate) = current.as_mut() else {
                     return satisfied;

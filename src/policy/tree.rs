@@ -1,8 +1,8 @@
 //! The policies of a channel configuration, found by name or path.
 //!
 //! Groups lie in one list, a group before its children, so that nothing here recurses: children are
-//! compiled by walking the list backwards, and dropping it front to back frees a policy always before
-//! those that it refers to.
+//! compiled by walking the list backwards, and dropping it front to back frees a policy always
+//! before those that it refers to.
 //!
 //! Names that contain a `/` cannot be found. The configuration's own rules forbid them.
 //!
@@ -74,8 +74,8 @@ impl PolicyTree {
         self.find(0, id).map(|policy| &**policy)
     }
 
-    /// The policy that an element of the configuration means by `id` as its `mod_policy`: relative to
-    /// the group at `group_path` (names below the root; empty for the root itself), or absolute.
+    /// The policy that an element of the configuration means by `id` as its `mod_policy`: relative
+    /// to the group at `group_path` (names below the root; empty for the root itself), or absolute.
     ///
     /// Fabric: `common/configtx/update.go:policyForItem`.
     #[must_use]
@@ -99,8 +99,8 @@ impl PolicyTree {
         let relative = if id.starts_with('/') {
             let path = self.path(group);
             let rest = id.strip_prefix('/')?.strip_prefix(path.as_str())?;
-            // Fabric strips one more byte after the group's path without looking at it. Where there is
-            // none (`/Channel`), it crashes; here there is no such policy.
+            // Fabric strips one more byte after the group's path without looking at it. Where there
+            // is none (`/Channel`), it crashes; here there is no such policy.
             rest.get(1..)?
         } else {
             id

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 /// What a queue tells of itself.
 #[derive(Debug)]
@@ -87,7 +87,13 @@ pub fn queue<T>(name: &'static str, capacity: usize) -> (Outbox<T>, Inbox<T>) {
         passed: AtomicU64::new(0),
         full: AtomicU64::new(0),
     });
-    (Outbox { sender, gauge: Arc::clone(&gauge) }, Inbox { receiver, gauge })
+    (
+        Outbox {
+            sender,
+            gauge: Arc::clone(&gauge),
+        },
+        Inbox { receiver, gauge },
+    )
 }
 
 impl<T> Outbox<T> {
@@ -121,7 +127,10 @@ impl<T> Outbox<T> {
 
 impl<T> Clone for Outbox<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), gauge: Arc::clone(&self.gauge) }
+        Self {
+            sender: self.sender.clone(),
+            gauge: Arc::clone(&self.gauge),
+        }
     }
 }
 
@@ -135,10 +144,7 @@ impl<T> Inbox<T> {
 
     /// The next item if one is there; `None` where there is none now or ever.
     pub fn try_receive(&self) -> Option<T> {
-        let item = match self.receiver.try_recv() {
-            Ok(item) => Some(item),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        };
+        let item = self.receiver.try_recv().ok();
         self.note_depth();
         item
     }
@@ -164,7 +170,9 @@ impl<T> Inbox<T> {
 
     fn note_depth(&self) {
         // Ordering: statistics.
-        self.gauge.depth.store(self.receiver.len(), Ordering::Relaxed);
+        self.gauge
+            .depth
+            .store(self.receiver.len(), Ordering::Relaxed);
     }
 }
 

@@ -46,5 +46,8 @@ fn a_gone_producer_lets_the_consumer_drain() {
     drop(outbox);
     assert_eq!(inbox.receive(), Some(1));
     assert_eq!(inbox.receive(), None);
-    assert_eq!(inbox.receive_within(std::time::Duration::from_millis(1)), Err(Closed));
+    assert_eq!(
+        inbox.receive_within(std::time::Duration::from_millis(1)),
+        Err(Closed)
+    );
 }

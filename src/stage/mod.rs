@@ -36,6 +36,26 @@ pub struct Stage {
     pub clock: Arc<dyn Clock>,
 }
 
+/// The workers, for a stage that must not wait on one of them: it runs on its own thread and spreads
+/// only what is parallel.
+#[derive(Debug, Default)]
+pub struct Workers {
+    /// `None` for the calling thread's own pool.
+    pool: Option<Arc<rayon::ThreadPool>>,
+    /// What the workers spend.
+    pub meter: CpuMeter,
+}
+
+impl Workers {
+    /// Runs `work` on the workers; parallel iterators inside it spread over them.
+    pub fn spread<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
 /// How a stage ended.
 #[derive(Debug)]
 pub enum Ended<E> {
@@ -79,6 +99,15 @@ impl Stage {
         result
     }
 
+    /// The workers, with a meter of their own.
+    #[must_use]
+    pub fn workers(&self) -> Workers {
+        Workers {
+            pool: Some(Arc::clone(&self.workers)),
+            meter: CpuMeter::default(),
+        }
+    }
+
     /// Runs `work` on the stage's own thread, and counts its CPU time.
     pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
         let cpu = thread_cpu_ns();
@@ -109,6 +138,11 @@ impl Stage {
         let wall_us = u64::try_from(end.since(start).as_micros()).unwrap_or(u64::MAX);
         self.metrics.block_done(done.transactions(), wall_us);
         let (stage, number) = (self.metrics.name(), done.number());
-        self.trace.note(TraceEntry { stage, number, start, end });
+        self.trace.note(TraceEntry {
+            stage,
+            number,
+            start,
+            end,
+        });
     }
 }

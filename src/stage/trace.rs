@@ -36,7 +36,10 @@ impl Trace {
     /// A trace that keeps visits only where `wanted`.
     #[must_use]
     pub fn new(wanted: bool) -> Self {
-        Self { wanted: AtomicBool::new(wanted), ..Self::default() }
+        Self {
+            wanted: AtomicBool::new(wanted),
+            ..Self::default()
+        }
     }
 
     /// Notes a visit.
@@ -73,6 +76,9 @@ impl Trace {
 
     /// The visits so far, in the order in which they ended.
     pub fn entries(&self) -> Vec<TraceEntry> {
-        self.entries.lock().map(|entries| entries.iter().copied().collect()).unwrap_or_default()
+        self.entries
+            .lock()
+            .map(|entries| entries.iter().copied().collect())
+            .unwrap_or_default()
     }
 }

@@ -82,7 +82,7 @@ struct Failure {
     errno: i32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Log {
     /// What the directory held at the start, all durable.
     base: BTreeMap<PathBuf, Vec<u8>>,
@@ -158,6 +158,38 @@ impl FaultStorage {
             std::fs::write(path, bytes)?;
         }
         Ok(())
+    }
+
+    /// The recording up to now; what is done later is not in it.
+    #[must_use]
+    pub fn clone_at_now(&self) -> Self {
+        let log = Arc::new(Mutex::new(self.log().clone()));
+        Self {
+            root: self.root.clone(),
+            log,
+            failure: Arc::new(None),
+        }
+    }
+
+    /// The machine went on after its process was killed after the first `count` operations: builds in
+    /// `into` what the next process finds, and goes on recording there. What was not synced still is
+    /// not.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn reopened(&self, count: usize, into: &Path) -> io::Result<Self> {
+        self.image(count, Survival::Everything, into)?;
+        let mut log = self.log().clone();
+        log.ops.truncate(count);
+        log.names = log.base.keys().cloned().zip(0..).collect();
+        for op in &log.ops {
+            apply_to_names(&mut log.names, op);
+        }
+        Ok(Self {
+            root: into.to_owned(),
+            log: Arc::new(Mutex::new(log)),
+            failure: Arc::new(None),
+        })
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {

@@ -5,7 +5,7 @@
 //! - *An environment is open at most once in a process, and no foreign process writes to it.* [`Env::open`]
 //!   takes an `flock` on a lock file of ours, which also excludes a second handle in this process.
 //! - *No transaction is active while the map is resized.* Every read transaction holds a ticket of the
-//!   environment's gate; [`Env::grow`] closes the gate and waits until all tickets are back. Write
+//!   environment's gate; [`Writer::grow`] closes the gate and waits until all tickets are back. Write
 //!   transactions borrow the environment mutably through the one [`Writer`] that also grows it.
 //! - *A transaction stays on one thread at a time.* `NO_TLS` ties a read transaction to its object instead
 //!   of to its thread, so it may move; [`ReadTxn`] is `Send` but not `Sync`. Write transactions do not

@@ -13,6 +13,6 @@ pub mod process;
 pub mod random;
 pub mod storage;
 
+pub mod file;
 #[cfg(test)]
 mod tests;
-pub mod file;

@@ -37,7 +37,11 @@ pub fn usage() -> Usage {
     let raw = unsafe { raw.assume_init() };
     // Linux counts in KiB.
     let peak = u64::try_from(raw.ru_maxrss).unwrap_or(0) << 10;
-    Usage { user: duration(raw.ru_utime), system: duration(raw.ru_stime), resident_bytes_peak: peak }
+    Usage {
+        user: duration(raw.ru_utime),
+        system: duration(raw.ru_stime),
+        resident_bytes_peak: peak,
+    }
 }
 
 fn duration(time: libc::timeval) -> Duration {
@@ -72,7 +76,8 @@ impl CpuMeter {
         let start = thread_cpu_ns();
         let result = work();
         // Ordering: statistics.
-        self.0.fetch_add(thread_cpu_ns().saturating_sub(start), Ordering::Relaxed);
+        self.0
+            .fetch_add(thread_cpu_ns().saturating_sub(start), Ordering::Relaxed);
         result
     }
 

@@ -2,15 +2,22 @@
 //!
 //! What has to survive a crash goes through [`Storage`]: the machine's own ([`Disk`]) or, in tests, one
 //! that knows what a power cut would leave. Knows nothing of what the files hold.
-#![expect(unsafe_code, reason = "fallocate is not in the standard library")]
+#![expect(
+    unsafe_code,
+    reason = "fallocate and statvfs are not in the standard library"
+)]
 
+use std::ffi::CString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::mmap::{FileMap, Frozen};
 
@@ -178,11 +185,18 @@ pub fn lock_file(path: &Path) -> io::Result<Option<File>> {
         .truncate(false)
         .write(true)
         .open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+    // A process that another thread is just starting shares our open files until it executes its
+    // program, and so keeps a lock that we have given back for a moment longer.
+    for pause_ms in [1, 4, 15, 60, 0] {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(pause_ms));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
     }
+    Ok(None)
 }
 
 #[expect(
@@ -319,6 +333,23 @@ impl StorageFile for DiskFile {
     fn map(&self, len: u64) -> io::Result<FileMap> {
         FileMap::new(&self.file, len, self.frozen.clone())
     }
+}
+
+/// How many bytes the file system of `path` has left for us.
+///
+/// # Errors
+/// What the system says.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut raw = MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: the path ends with a zero, and `raw` is valid for writing one `statvfs`.
+    let status = unsafe { libc::statvfs(path.as_ptr(), raw.as_mut_ptr()) };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `statvfs` is plain integers, for which zeroes are a value; the call filled them in.
+    let raw = unsafe { raw.assume_init() };
+    Ok(raw.f_bavail.saturating_mul(raw.f_frsize))
 }
 
 /// Reads a whole file, at most `len_max` bytes of it.

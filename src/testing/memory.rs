@@ -42,7 +42,10 @@ impl MemoryState {
 
 impl StateReader for MemoryState {
     fn get(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<StateValue>, Error> {
-        Ok(self.keys.get(&(namespace.to_owned(), key.to_vec())).cloned())
+        Ok(self
+            .keys
+            .get(&(namespace.to_owned(), key.to_vec()))
+            .cloned())
     }
 
     fn range(
@@ -63,7 +66,12 @@ impl StateReader for MemoryState {
     }
 
     fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, Error> {
-        Ok(self.expiries.iter().filter(|expiry| expiry.at == block).cloned().collect())
+        Ok(self
+            .expiries
+            .iter()
+            .filter(|expiry| expiry.at == block)
+            .cloned()
+            .collect())
     }
 }
 
@@ -133,7 +141,11 @@ impl Frontier for MemoryFrontier {
     fn view(&self) -> Result<MemoryView, Error> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (state, ids) = (Arc::clone(&inner.state), Arc::clone(&inner.ids));
-        Ok(MemoryView { state, ids, last: inner.last })
+        Ok(MemoryView {
+            state,
+            ids,
+            last: inner.last,
+        })
     }
 }
 

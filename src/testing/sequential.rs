@@ -6,6 +6,7 @@ use crate::decode::decode_block;
 use crate::endorsement::EndorsementStage;
 use crate::ingress::RawBlock;
 use crate::mvcc::{MvccStage, ValidatedBlock};
+use crate::stage::Workers;
 use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, ChannelId};
 use crate::verify::Chain;
@@ -64,12 +65,20 @@ impl SequentialChannel {
     /// It is refused, or the channel stops. A refused block changes nothing.
     pub fn commit(&mut self, bytes: bytes::Bytes) -> Result<ValidatedBlock, Stop> {
         let meter = CpuMeter::default();
-        let decoded = decode_block(RawBlock { expected: self.next, bytes }, &meter)?;
+        let decoded = decode_block(
+            RawBlock {
+                expected: self.next,
+                bytes,
+            },
+            &meter,
+        )?;
         let verified = self.chain.verify(decoded, &meter)?;
-        let endorsed = self.endorsement.endorse(verified, &meter)?;
+        let endorsed = self.endorsement.endorse(verified, &Workers::default())?;
         let validated = self.mvcc.validate(endorsed, &meter)?;
         let transactions = &validated.decoded().contents().transactions;
-        let ids = transactions.iter().map(|transaction| transaction.index_id.as_str());
+        let ids = transactions
+            .iter()
+            .map(|transaction| transaction.index_id.as_str());
         self.frontier.commit(validated.batch(), ids);
         self.next = self.next.next();
         Ok(validated)

@@ -50,7 +50,10 @@ impl Version {
     /// The version that transaction `tx` of block `block` gives to what it writes.
     #[must_use]
     pub fn new(block: BlockNumber, tx: TxIndex) -> Self {
-        Self { block: block.0, tx: u64::from(tx.0) }
+        Self {
+            block: block.0,
+            tx: u64::from(tx.0),
+        }
     }
 }
 
@@ -68,11 +71,19 @@ impl Digest {
     /// Whether `text` is this digest in lower-case hex.
     #[must_use]
     pub fn is_hex(&self, text: &str) -> bool {
-        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        let digit = |nibble: u8| {
+            if nibble < 10 {
+                b'0' + nibble
+            } else {
+                b'a' + nibble - 10
+            }
+        };
         text.len() == 64
-            && text.as_bytes().chunks_exact(2).zip(self.0).all(|(pair, byte)| {
-                pair == [digit(byte >> 4), digit(byte & 15)]
-            })
+            && text
+                .as_bytes()
+                .chunks_exact(2)
+                .zip(self.0)
+                .all(|(pair, byte)| pair == [digit(byte >> 4), digit(byte & 15)])
     }
 }
 
@@ -125,7 +136,9 @@ impl ChannelId {
         if first && name.len() <= 249 && bytes.all(legal) {
             Ok(Self(name.into()))
         } else {
-            Err(InvalidChannelId { name: name.to_owned() })
+            Err(InvalidChannelId {
+                name: name.to_owned(),
+            })
         }
     }
 
@@ -157,7 +170,10 @@ impl Namespace {
     /// This namespace as a reference.
     #[must_use]
     pub fn as_ref(&self) -> NamespaceRef<'_> {
-        NamespaceRef { name: &self.name, collection: self.collection.as_deref() }
+        NamespaceRef {
+            name: &self.name,
+            collection: self.collection.as_deref(),
+        }
     }
 }
 
@@ -174,19 +190,28 @@ impl<'a> NamespaceRef<'a> {
     /// The public keys of a chaincode.
     #[must_use]
     pub fn public(name: &'a str) -> Self {
-        Self { name, collection: None }
+        Self {
+            name,
+            collection: None,
+        }
     }
 
     /// The key hashes of a collection.
     #[must_use]
     pub fn hashed(name: &'a str, collection: &'a str) -> Self {
-        Self { name, collection: Some(collection) }
+        Self {
+            name,
+            collection: Some(collection),
+        }
     }
 
     /// An owned copy.
     #[must_use]
     pub fn to_owned(self) -> Namespace {
-        Namespace { name: self.name.into(), collection: self.collection.map(Into::into) }
+        Namespace {
+            name: self.name.into(),
+            collection: self.collection.map(Into::into),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::crypto::{SignedMessage, verify};
 use crate::decode::DecodedBlock;
 use crate::msp::Identity;
 use crate::policy::accepted_signers;
-use crate::proto::common::{IdentifierHeader, Metadata, MetadataSignature, SignatureHeader};
 use crate::proto::common::metadata_index;
+use crate::proto::common::{IdentifierHeader, Metadata, MetadataSignature, SignatureHeader};
 use crate::proto::wire::{Message, WireError, put_bytes};
 
 /// The policy that a block's signatures must satisfy.
@@ -24,7 +24,11 @@ const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
 pub fn check_block_signatures(decoded: &DecodedBlock, bundle: &Bundle) -> Result<(), Refusal> {
     let number = decoded.number();
     let undecodable = |error| Rejection::SignaturesUndecodable { number, error };
-    let slot = decoded.contents().metadata.get(metadata_index::SIGNATURES).copied();
+    let slot = decoded
+        .contents()
+        .metadata
+        .get(metadata_index::SIGNATURES)
+        .copied();
     let metadata = Metadata::decode(slot.unwrap_or_default()).map_err(undecodable)?;
     let mut signers = Vec::new();
     for signature in &metadata.signatures {
@@ -40,7 +44,12 @@ pub fn check_block_signatures(decoded: &DecodedBlock, bundle: &Bundle) -> Result
         return Ok(());
     }
     let signatures = metadata.signatures.len();
-    Err(Rejection::Signatures { number, signatures, accepted: accepted.len() }.into())
+    Err(Rejection::Signatures {
+        number,
+        signatures,
+        accepted: accepted.len(),
+    }
+    .into())
 }
 
 /// Who claims to have signed, and with which header.
@@ -60,16 +69,24 @@ fn claim<'a>(
     if !by_id {
         let header = SignatureHeader::decode(signature.signature_header)?;
         let identity = header.creator.to_vec();
-        return Ok(Some(Claim { identity, header: signature.signature_header }));
+        return Ok(Some(Claim {
+            identity,
+            header: signature.signature_header,
+        }));
     }
     let header = IdentifierHeader::decode(signature.identifier_header)?;
     let consenters = &bundle.orderer().consenters;
-    let consenter = consenters.iter().find(|consenter| consenter.id == header.identifier);
+    let consenter = consenters
+        .iter()
+        .find(|consenter| consenter.id == header.identifier);
     Ok(consenter.and_then(|consenter| {
         let mut identity = Vec::new();
         put_bytes(&mut identity, 1, consenter.msp_id.as_bytes());
         put_bytes(&mut identity, 2, &consenter.identity);
-        (!identity.is_empty()).then_some(Claim { identity, header: signature.identifier_header })
+        (!identity.is_empty()).then_some(Claim {
+            identity,
+            header: signature.identifier_header,
+        })
     }))
 }
 
@@ -82,7 +99,10 @@ fn check(
 ) -> Option<(Arc<Identity>, bool)> {
     let message = [metadata.value, claim.header, decoded.header_bytes()].concat();
     let identity = bundle.msps().deserialize(&claim.identity).ok()?;
-    let message = SignedMessage { head: &message, tail: &[] };
+    let message = SignedMessage {
+        head: &message,
+        tail: &[],
+    };
     let job = identity.signature_job(message, signature.signature);
     let good = job.is_some_and(|job| verify(&job));
     Some((identity, good))

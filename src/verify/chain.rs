@@ -7,8 +7,8 @@ use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
 use crate::channel::{Bundle, ConfigBlock};
 use crate::decode::{DecodedBlock, SignedKind, TxBody};
-use crate::sys::process::CpuMeter;
 use crate::stage::InStage;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, ChannelId, Digest};
 
 /// The last block of a chain.
@@ -68,13 +68,19 @@ impl Chain {
     /// A channel that has no block yet.
     #[must_use]
     pub fn founding(channel: ChannelId) -> Self {
-        Self { channel, running: None }
+        Self {
+            channel,
+            running: None,
+        }
     }
 
     /// A channel whose last block is `tip`, with `bundle` in force.
     #[must_use]
     pub fn at(tip: ChainTip, bundle: Arc<Bundle>) -> Self {
-        Self { channel: bundle.channel_id().clone(), running: Some((tip, bundle)) }
+        Self {
+            channel: bundle.channel_id().clone(),
+            running: Some((tip, bundle)),
+        }
     }
 
     /// Verifies the next block and moves the tip. `meter` counts what the workers spend.
@@ -94,17 +100,29 @@ impl Chain {
         check_block_signatures(&decoded, &bundle)?;
         let verdicts = verify_transactions(&decoded, &bundle, meter);
         let next = apply_config(&decoded, &verdicts, &bundle)?;
-        let tip = ChainTip { number: decoded.number(), header_hash: decoded.header_hash() };
+        let tip = ChainTip {
+            number: decoded.number(),
+            header_hash: decoded.header_hash(),
+        };
         let config_changed = next.is_some();
         self.running = Some((tip, next.unwrap_or_else(|| Arc::clone(&bundle))));
-        Ok(VerifiedBlock { decoded, bundle, verdicts, config_changed })
+        Ok(VerifiedBlock {
+            decoded,
+            bundle,
+            verdicts,
+            config_changed,
+        })
     }
 
     /// Takes the genesis block: trusted as it is, if it founds this channel (validation-spec 1.7).
     fn found(&mut self, decoded: DecodedBlock) -> Result<VerifiedBlock, Refusal> {
         let expected = BlockNumber(0);
         if decoded.number() != expected {
-            return Err(Rejection::Number { expected, found: decoded.number() }.into());
+            return Err(Rejection::Number {
+                expected,
+                found: decoded.number(),
+            }
+            .into());
         }
         let [transaction] = decoded.contents().transactions.as_slice() else {
             return Err(Rejection::NotGenesis.into());
@@ -117,10 +135,18 @@ impl Chain {
         let bundle = Bundle::from_genesis(&self.channel, config.config_envelope)
             .map_err(Rejection::Genesis)?;
         let bundle = Arc::new(bundle);
-        let tip = ChainTip { number: expected, header_hash: decoded.header_hash() };
+        let tip = ChainTip {
+            number: expected,
+            header_hash: decoded.header_hash(),
+        };
         self.running = Some((tip, Arc::clone(&bundle)));
         let verdicts = vec![TxVerdict::Config];
-        Ok(VerifiedBlock { decoded, bundle, verdicts, config_changed: true })
+        Ok(VerifiedBlock {
+            decoded,
+            bundle,
+            verdicts,
+            config_changed: true,
+        })
     }
 }
 
@@ -128,12 +154,19 @@ fn check_place(decoded: &DecodedBlock, tip: ChainTip) -> Result<(), Rejection> {
     let expected = tip.number.next();
     let number = decoded.number();
     if number != expected {
-        return Err(Rejection::Number { expected, found: number });
+        return Err(Rejection::Number {
+            expected,
+            found: number,
+        });
     }
     let previous = decoded.contents().previous_hash;
     if previous != tip.header_hash.as_ref() {
         let found = previous.iter().map(|byte| format!("{byte:02x}")).collect();
-        return Err(Rejection::PreviousHash { number, expected: tip.header_hash, found });
+        return Err(Rejection::PreviousHash {
+            number,
+            expected: tip.header_hash,
+            found,
+        });
     }
     Ok(())
 }
@@ -149,14 +182,23 @@ fn apply_config(
     let mut current: Option<Arc<Bundle>> = None;
     let transactions = decoded.contents().transactions.iter();
     for (tx, (transaction, verdict)) in transactions.zip(verdicts).enumerate() {
-        let (TxVerdict::Config, TxBody::Signed { kind: SignedKind::Config(config), .. }) =
-            (verdict, &transaction.body)
+        let (
+            TxVerdict::Config,
+            TxBody::Signed {
+                kind: SignedKind::Config(config),
+                ..
+            },
+        ) = (verdict, &transaction.body)
         else {
             continue;
         };
         let next = current.as_deref().unwrap_or(bundle).apply(config);
         let number = decoded.number();
-        current = Some(Arc::new(next.map_err(|error| Fault::Config { number, tx, error })?));
+        current = Some(Arc::new(next.map_err(|error| Fault::Config {
+            number,
+            tx,
+            error,
+        })?));
     }
     Ok(current)
 }

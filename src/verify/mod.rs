@@ -15,8 +15,6 @@ pub mod chain;
 pub mod error;
 pub mod transaction;
 
-
 pub use chain::{Chain, ChainTip, VerifiedBlock};
 pub use error::{Fault, Refusal, Rejection};
 pub use transaction::TxVerdict;
-

@@ -59,16 +59,22 @@ pub fn verify_transactions(
             meter.count(|| chunk.iter().map(claims).collect::<Vec<_>>())
         })
         .collect();
-    let jobs: Vec<Option<SignatureJob<'_>>> =
-        transactions.iter().zip(&claims).flat_map(|(tx, claims)| jobs(tx, claims)).collect();
+    let jobs: Vec<Option<SignatureJob<'_>>> = transactions
+        .iter()
+        .zip(&claims)
+        .flat_map(|(tx, claims)| jobs(tx, claims))
+        .collect();
     let flat: Vec<SignatureJob<'_>> = jobs.iter().flatten().cloned().collect();
-    let verdicts: Vec<bool> =
-        flat.par_chunks(JOBS_PER_TASK).flat_map_iter(|jobs| meter.count(|| verify_batch(jobs))).collect();
+    let verdicts: Vec<bool> = flat
+        .par_chunks(JOBS_PER_TASK)
+        .flat_map_iter(|jobs| meter.count(|| verify_batch(jobs)))
+        .collect();
 
     // A job that cannot even be made (RSA, unknown hash family) is a signature that never verifies.
     let mut verdicts = verdicts.into_iter();
-    let mut results =
-        jobs.iter().map(|job| job.is_some() && verdicts.next().unwrap_or(false));
+    let mut results = jobs
+        .iter()
+        .map(|job| job.is_some() && verdicts.next().unwrap_or(false));
     transactions
         .iter()
         .zip(&claims)
@@ -77,7 +83,10 @@ pub fn verify_transactions(
 }
 
 fn claims(transaction: &DecodedTx<'_>, bundle: &Bundle) -> Claims {
-    let none = Claims { creator: None, endorsers: Vec::new() };
+    let none = Claims {
+        creator: None,
+        endorsers: Vec::new(),
+    };
     let TxBody::Signed { creator, kind } = &transaction.body else {
         return none;
     };
@@ -92,7 +101,10 @@ fn claims(transaction: &DecodedTx<'_>, bundle: &Bundle) -> Claims {
             .collect(),
         SignedKind::Refused(_) | SignedKind::Config(_) => Vec::new(),
     };
-    Claims { creator: Some(creator), endorsers }
+    Claims {
+        creator: Some(creator),
+        endorsers,
+    }
 }
 
 /// The creator, if it is a valid identity of this channel. An empty channel id selects the peer's
@@ -116,19 +128,30 @@ fn jobs<'a>(
         _ => None,
     };
     creator.into_iter().flat_map(|(creator, kind, identity)| {
-        let message = SignedMessage { head: creator.payload, tail: &[] };
+        let message = SignedMessage {
+            head: creator.payload,
+            tail: &[],
+        };
         let first = identity.signature_job(message, creator.signature);
         let endorser = match kind {
             SignedKind::Endorser(endorser) => Some(endorser),
             SignedKind::Refused(_) | SignedKind::Config(_) => None,
         };
-        let endorsements = endorser.into_iter().flat_map(|endorser| {
-            let head = endorser.proposal_response_payload;
-            endorser.endorsements.iter().zip(&claims.endorsers).map(move |(endorsement, known)| {
-                let message = SignedMessage { head, tail: endorsement.endorser };
-                known.as_ref()?.signature_job(message, endorsement.signature)
-            })
-        });
+        let endorsements =
+            endorser.into_iter().flat_map(|endorser| {
+                let head = endorser.proposal_response_payload;
+                endorser.endorsements.iter().zip(&claims.endorsers).map(
+                    move |(endorsement, known)| {
+                        let message = SignedMessage {
+                            head,
+                            tail: endorsement.endorser,
+                        };
+                        known
+                            .as_ref()?
+                            .signature_job(message, endorsement.signature)
+                    },
+                )
+            });
         std::iter::once(first).chain(endorsements)
     })
 }
@@ -157,8 +180,12 @@ fn verdict(
         SignedKind::Refused(code) => TxVerdict::Refused(*code),
         SignedKind::Config(_) => TxVerdict::Config,
         SignedKind::Endorser(_) => {
-            let known = endorsers.iter().filter_map(|(known, good)| Some((known.as_ref()?, *good)));
-            TxVerdict::Endorser { signers: accepted_signers(known) }
+            let known = endorsers
+                .iter()
+                .filter_map(|(known, good)| Some((known.as_ref()?, *good)));
+            TxVerdict::Endorser {
+                signers: accepted_signers(known),
+            }
         }
     }
 }

@@ -58,7 +58,10 @@ impl Crl {
         let mut peek = fields;
         let tbs_content = fields.required(Kind::SEQUENCE)?;
         let tbs = peek.raw()??;
-        let (revoked, authority_key_id) = parse_tbs(tbs_content)?;
+        let Contents {
+            revoked,
+            authority_key_id,
+        } = parse_tbs(tbs_content)?;
         let (id, parameters) = asn1::algorithm_identifier(fields.required(Kind::SEQUENCE)?)?;
         let algorithm = Algorithm {
             id,
@@ -115,7 +118,11 @@ impl Crl {
     }
 }
 
-type Contents = (HashSet<Box<[u8]>>, Option<Box<[u8]>>);
+/// What is kept of a `TBSCertList`.
+struct Contents {
+    revoked: HashSet<Box<[u8]>>,
+    authority_key_id: Option<Box<[u8]>>,
+}
 
 /// Reads a `TBSCertList`: the serial numbers and the authority's key identifier.
 fn parse_tbs(content: &[u8]) -> Option<Contents> {
@@ -145,10 +152,11 @@ fn parse_tbs(content: &[u8]) -> Option<Contents> {
             }
         }
     }
-    Some((
+    let authority_key_id = authority_key_id.and_then(key_identifier).map(Into::into);
+    Some(Contents {
         revoked,
-        authority_key_id.and_then(key_identifier).map(Into::into),
-    ))
+        authority_key_id,
+    })
 }
 
 /// The serial number of a `revokedCertificates` entry.

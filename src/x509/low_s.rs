@@ -43,11 +43,8 @@ impl Certificate {
 fn low_s(curve: Curve, signature: &[u8]) -> Option<Vec<u8>> {
     let signature = parse_ecdsa_signature(signature)?;
     let (order, s) = (curve.order(), signature.s);
-    // An s beyond the order verifies under no key, so no such certificate gets here; Fabric would
-    // write a negative number and parse it again.
-    let Some(zeros) = order.len().checked_sub(s.len()) else {
-        return Some(encode_ecdsa_signature(signature.r, s));
-    };
+    // An s beyond the order verifies under no key, so no certificate with a chain gets here with one.
+    let zeros = order.len().checked_sub(s.len())?;
     let s: Vec<u8> = std::iter::repeat_n(0, zeros)
         .chain(s.iter().copied())
         .collect();
@@ -65,7 +62,10 @@ fn low_s(curve: Curve, signature: &[u8]) -> Option<Vec<u8>> {
         .collect();
     negated.reverse();
     // n is odd, so s is never n-s: the lower one is the one that is at most floor(n/2).
-    let low: Cow<'_, [u8]> = if !borrow && negated < s {
+    if borrow {
+        return None;
+    }
+    let low: Cow<'_, [u8]> = if negated < s {
         negated.into()
     } else {
         s.into()

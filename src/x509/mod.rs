@@ -2,10 +2,10 @@
 //!
 //! What is a certificate and what is not decides over transactions, so the rules are those of the
 //! Go release under Fabric (1.26), lenient and strict in the same places:
-//! - [`pem::first_block`]: `encoding/pem`;
-//! - [`Certificate::parse`]: `crypto/x509.ParseCertificate`;
-//! - [`chains`]: `Certificate.Verify` with roots, intermediates and a time, nothing else set;
-//! - [`unique_chain`], [`Certificate::with_low_s`], [`Crl`]: what Fabric's MSP builds on them.
+//! - [`pem::first_block`] is `encoding/pem`;
+//! - [`Certificate::parse`] is `crypto/x509.ParseCertificate`;
+//! - [`chains`] is `Certificate.Verify` with roots, intermediates and a time, nothing else set;
+//! - [`unique_chain`], [`Certificate::with_low_s`], [`Crl`] are what Fabric's MSP builds on them.
 //!
 //! Invariants: time is an argument; everything is owned or shared, nothing is global; hostile bytes
 //! give an error, never a panic; nothing recurses deeper than a chain is long.

@@ -91,7 +91,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-type NodeId = usize;
+/// A node's place in [`Graph::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct NodeId(usize);
 
 #[derive(Default)]
 struct Node<'a> {
@@ -126,7 +128,7 @@ impl<'a> Graph<'a> {
         for &id in parents.values() {
             for policy in self
                 .nodes
-                .get(id)
+                .get(id.0)
                 .map(|node| node.expected.clone())
                 .unwrap_or_default()
             {
@@ -177,7 +179,7 @@ impl<'a> Graph<'a> {
                 self.leaves.get(issuer),
                 self.leaves.get(ANY_POLICY).copied(),
             );
-            if let Some(node) = leaf.and_then(|&id| self.nodes.get_mut(id)) {
+            if let Some(node) = leaf.and_then(|&id| self.nodes.get_mut(id.0)) {
                 node.expected = subjects;
             } else if let Some(any) = any {
                 self.insert(issuer, subjects, vec![any]);
@@ -187,9 +189,9 @@ impl<'a> Graph<'a> {
     }
 
     fn insert(&mut self, policy: &'a [u8], expected: Vec<&'a [u8]>, parents: Vec<NodeId>) {
-        let id = self.nodes.len();
+        let id = NodeId(self.nodes.len());
         for &parent in &parents {
-            if let Some(parent) = self.nodes.get_mut(parent) {
+            if let Some(parent) = self.nodes.get_mut(parent.0) {
                 parent.children.insert(id);
             }
         }
@@ -212,11 +214,11 @@ impl<'a> Graph<'a> {
     fn detach(&mut self, id: NodeId) {
         let parents = self
             .nodes
-            .get(id)
+            .get(id.0)
             .map(|node| node.parents.clone())
             .unwrap_or_default();
         for parent in parents {
-            if let Some(parent) = self.nodes.get_mut(parent) {
+            if let Some(parent) = self.nodes.get_mut(parent.0) {
                 parent.children.remove(&id);
             }
         }
@@ -229,7 +231,7 @@ impl<'a> Graph<'a> {
             for (policy, id) in stratum {
                 if self
                     .nodes
-                    .get(id)
+                    .get(id.0)
                     .is_some_and(|node| node.children.is_empty())
                 {
                     self.detach(id);
@@ -245,16 +247,19 @@ impl<'a> Graph<'a> {
     fn has_valid_policy(&self) -> bool {
         let strata = self.above.iter().chain([&self.leaves]);
         let from_any = |id: &NodeId| {
-            let Some(node) = self.nodes.get(*id).filter(|node| node.policy != ANY_POLICY) else {
+            let Some(node) = self
+                .nodes
+                .get(id.0)
+                .filter(|node| node.policy != ANY_POLICY)
+            else {
                 return false;
             };
             let mut parents = node
                 .parents
                 .iter()
-                .filter_map(|&parent| self.nodes.get(parent));
+                .filter_map(|&parent| self.nodes.get(parent.0));
             matches!((parents.next(), parents.next()), (Some(only), None) if only.policy == ANY_POLICY)
         };
-        self.leaves.contains_key(ANY_POLICY)
-            || strata.flat_map(BTreeMap::values).any(|id| from_any(id))
+        self.leaves.contains_key(ANY_POLICY) || strata.flat_map(BTreeMap::values).any(from_any)
     }
 }

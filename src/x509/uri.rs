@@ -61,7 +61,7 @@ fn authority_host(scheme: &[u8], authority: &[u8]) -> Option<Vec<u8>> {
     let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(byte);
     // Name and password are unescaped apart: an escape may not reach over the colon, and a colon is
     // no hexadecimal digit anyway.
-    if !user.iter().all(|byte| legal(byte)) || !is_well_escaped(user) {
+    if !user.iter().all(legal) || !is_well_escaped(user) {
         return None;
     }
     unescaped_host(scheme, authority.get(at + 1..)?)

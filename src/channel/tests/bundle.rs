@@ -1,20 +1,11 @@
-//! Validation-spec 7.2 and 7.5: which configurations are valid by themselves.
+//! Validation-spec 1.7, 7.2 and 7.5: which configurations are valid by themselves.
 
 use super::kit::*;
-use crate::channel::channel_id_of_config_block;
-use crate::channel::{Bundle, ConfigBlock, ConfigError, ImplicitCollectionPolicy};
+use crate::channel::{
+    Bundle, ConfigBlock, ConfigError, ImplicitCollectionPolicy, channel_id_of_config_block,
+};
 use crate::proto::config::UnknownField;
 use crate::proto::wire::{put_element, put_uint};
-
-/// The verdict on the genesis configuration with one edit.
-fn check(edit: impl Fn(&mut Group), expected: &str) {
-    let mut root = root();
-    edit(&mut root);
-    assert_eq!(
-        verdict(Bundle::from_genesis(&channel(), &envelope(0, &root))),
-        expected
-    );
-}
 
 #[test]
 fn genesis_block() {
@@ -110,16 +101,16 @@ fn envelope_parts() {
 
 #[test]
 fn sections_and_groups() {
-    check(|_| {}, "ok");
-    check(
+    check_config(|_| {}, "ok");
+    check_config(
         |root| drop(root.groups.remove("Application")),
         "the configuration has no Application section: expected group /Channel/Application",
     );
-    check(
+    check_config(
         |root| drop(root.groups.remove("Orderer")),
         "the configuration has no Orderer section: expected group /Channel/Orderer",
     );
-    check(
+    check_config(
         |root| drop(root.groups.insert("Other", Group::default())),
         "group /Channel may not have the child group 'Other': expected Application, Orderer or \
          Consortiums",
@@ -136,14 +127,14 @@ fn sections_and_groups() {
              an orderer organization",
         ),
     ] {
-        check(
+        check_config(
             |root| drop(at(root, path).groups.insert("X", Group::default())),
             expected,
         );
     }
     // A section without organizations is valid.
-    check(|root| at(root, "Application").groups.clear(), "ok");
-    check(|root| at(root, "Orderer").groups.clear(), "ok");
+    check_config(|root| at(root, "Application").groups.clear(), "ok");
+    check_config(|root| at(root, "Orderer").groups.clear(), "ok");
 }
 
 #[test]
@@ -171,15 +162,15 @@ fn keys() {
     let long: &'static str = String::leak("x".repeat(249));
     let too_long: &'static str = String::leak("x".repeat(250));
     for key in ["", ".", "..", "a_b", "a/b", "a b", "\u{e4}", too_long] {
-        check(
+        check_config(
             |root| drop(root.policies.insert(key, signature_policy(ALWAYS))),
             &illegal(&format!("policy /Channel/{key}")),
         );
-        check(
+        check_config(
             |root| drop(at(root, "Application").groups.insert(key, Group::default())),
             &illegal(&format!("group /Channel/Application/{key}")),
         );
-        check(
+        check_config(
             |root| {
                 drop(
                     at(root, "Orderer/OrdererOrg")
@@ -191,7 +182,7 @@ fn keys() {
         );
     }
     for key in ["...", "-", "a.b-C9", long] {
-        check(
+        check_config(
             |root| drop(root.policies.insert(key, signature_policy(ALWAYS))),
             "ok",
         );
@@ -199,301 +190,9 @@ fn keys() {
 }
 
 #[test]
-fn unknown_values() {
-    let unknown = |path: &str, allowed: &str| {
-        format!("value /Channel{path}/Other is unknown: expected one of [{allowed}]")
-    };
-    for (path, allowed) in [
-        (
-            "",
-            "\"HashingAlgorithm\", \"BlockDataHashingStructure\", \"OrdererAddresses\", \
-             \"Orderers\", \"Consortium\", \"Capabilities\"",
-        ),
-        (
-            "/Orderer",
-            "\"ConsensusType\", \"BatchSize\", \"BatchTimeout\", \"KafkaBrokers\", \
-             \"ChannelRestrictions\", \"Orderers\", \"Capabilities\"",
-        ),
-        ("/Application", "\"ACLs\", \"Capabilities\""),
-        ("/Application/Org2MSP", "\"AnchorPeers\", \"MSP\""),
-        ("/Orderer/OrdererOrg", "\"Endpoints\", \"MSP\""),
-    ] {
-        check(
-            |root| set(root, path, "Other", b""),
-            &unknown(path, allowed),
-        );
-    }
-    // An application organization has no endpoints, an orderer organization no anchor peers.
-    check(
-        |root| set(root, "Application/Org1MSP", "Endpoints", b""),
-        "value /Channel/Application/Org1MSP/Endpoints is unknown: expected one of \
-         [\"AnchorPeers\", \"MSP\"]",
-    );
-    check(
-        |root| set(root, "Orderer/OrdererOrg", "AnchorPeers", b""),
-        "value /Channel/Orderer/OrdererOrg/AnchorPeers is unknown: expected one of \
-         [\"Endpoints\", \"MSP\"]",
-    );
-}
-
-#[test]
-fn values_that_do_not_decode() {
-    for (path, key) in [
-        ("", "HashingAlgorithm"),
-        ("", "BlockDataHashingStructure"),
-        ("", "OrdererAddresses"),
-        ("", "Orderers"),
-        ("", "Consortium"),
-        ("", "Capabilities"),
-        ("/Orderer", "ConsensusType"),
-        ("/Orderer", "BatchSize"),
-        ("/Orderer", "BatchTimeout"),
-        ("/Orderer", "KafkaBrokers"),
-        ("/Orderer", "ChannelRestrictions"),
-        ("/Orderer", "Orderers"),
-        ("/Orderer", "Capabilities"),
-        ("/Orderer/OrdererOrg", "Endpoints"),
-        ("/Orderer/OrdererOrg", "MSP"),
-        ("/Application", "ACLs"),
-        ("/Application", "Capabilities"),
-        ("/Application/Org1MSP", "AnchorPeers"),
-        ("/Application/Org1MSP", "MSP"),
-    ] {
-        let expected = format!("value /Channel{path}/{key} does not decode: message is truncated");
-        check(|root| set(root, path, key, b"\x0a"), &expected);
-    }
-}
-
-#[test]
-fn channel_values() {
-    check(
-        |root| set(root, "", "HashingAlgorithm", &message(1, b"SHA3_256")),
-        "ok",
-    );
-    check(
-        |root| set(root, "", "HashingAlgorithm", &message(1, b"SHA384")),
-        "hashing algorithm 'SHA384' is unknown: expected SHA256 or SHA3_256",
-    );
-    check(
-        |root| drop(root.values.remove("HashingAlgorithm")),
-        "hashing algorithm '' is unknown: expected SHA256 or SHA3_256",
-    );
-    check(
-        |root| set(root, "", "BlockDataHashingStructure", b"\x08\x10"),
-        "block data hashing width 16 is not supported: expected 4294967295",
-    );
-    check(
-        |root| drop(root.values.remove("BlockDataHashingStructure")),
-        "block data hashing width 0 is not supported: expected 4294967295",
-    );
-    check(
-        |root| set(root, "", "Consortium", &message(1, b"Any")),
-        "ok",
-    );
-    check(|root| set(root, "", "Orderers", b""), "ok");
-}
-
-#[test]
-fn orderer_addresses() {
-    let none = "the channel has no orderer addresses: expected some in value \
-        /Channel/OrdererAddresses";
-    let addresses = message(1, b"orderer:7050");
-    for (capability, without, with) in [
-        (&[][..], none, "ok"),
-        (&["V1_1"], none, "ok"),
-        (&["V1_3"], none, "ok"),
-        (&["V1_4_2"], "ok", "ok"),
-        (&["V1_4_3"], "ok", "ok"),
-        (&["V2_0"], "ok", "ok"),
-        (
-            &["V3_0"],
-            "ok",
-            "the channel has 1 global orderer addresses: expected none with capability V3_0, only \
-             endpoints of orderer organizations",
-        ),
-    ] {
-        let edit = |root: &mut Group| {
-            set_capabilities(root, "", capability);
-            if without == none {
-                at(root, "Orderer/OrdererOrg").values.remove("Endpoints");
-            }
-        };
-        check(edit, without);
-        check(
-            |root| {
-                edit(root);
-                set(root, "", "OrdererAddresses", &addresses);
-            },
-            with,
-        );
-    }
-}
-
-#[test]
-fn organization_endpoints() {
-    let early = "orderer organization OrdererOrg has endpoints: expected channel capability V1_4_2 \
-        or later";
-    let none = "orderer organization OrdererOrg has no endpoints: expected at least one with \
-        capability V3_0";
-    for (capability, without, empty, with) in [
-        ("V1_3", "ok", early, early),
-        ("V1_4_2", "ok", "ok", "ok"),
-        ("V2_0", "ok", "ok", "ok"),
-        ("V3_0", none, none, "ok"),
-    ] {
-        let edit = |root: &mut Group| {
-            set_capabilities(root, "", &[capability]);
-            if capability == "V1_3" {
-                set(root, "", "OrdererAddresses", &message(1, b"orderer:7050"));
-            }
-            at(root, "Orderer/OrdererOrg").values.remove("Endpoints");
-        };
-        check(edit, without);
-        for (endpoints, expected) in [(vec![], empty), (message(1, b"orderer:7050"), with)] {
-            check(
-                |root| {
-                    edit(root);
-                    set(root, "Orderer/OrdererOrg", "Endpoints", &endpoints);
-                },
-                expected,
-            );
-        }
-    }
-}
-
-#[test]
-fn batch_values() {
-    let size = |count, absolute, preferred| {
-        let mut bytes = Vec::new();
-        put_uint(&mut bytes, 1, count);
-        put_uint(&mut bytes, 2, absolute);
-        put_uint(&mut bytes, 3, preferred);
-        bytes
-    };
-    for (bytes, expected) in [
-        (size(1, 1, 1), "ok"),
-        (size(1, 2, 1), "ok"),
-        (
-            size(0, 2, 1),
-            "the batch size's max_message_count is 0: expected more",
-        ),
-        (
-            size(1, 0, 1),
-            "the batch size's absolute_max_bytes is 0: expected more",
-        ),
-        (
-            size(1, 2, 0),
-            "the batch size's preferred_max_bytes is 0: expected more",
-        ),
-        (
-            size(1, 2, 3),
-            "batches prefer 3 bytes: expected at most the absolute maximum of 2",
-        ),
-        // 32 bits are read of it.
-        (
-            size(1 << 32, 2, 1),
-            "the batch size's max_message_count is 0: expected more",
-        ),
-    ] {
-        check(|root| set(root, "Orderer", "BatchSize", &bytes), expected);
-    }
-    let invalid = "expected numbers with units, less than 2^63 nanoseconds in all";
-    for (text, expected) in [
-        ("1ns", "ok"),
-        ("0s", "batch timeout '0s' is not positive"),
-        ("-1s", "batch timeout '-1s' is not positive"),
-        (
-            "",
-            &format!("batch timeout '' is not a duration such as '2s': {invalid}"),
-        ),
-        (
-            "2",
-            "batch timeout '2' is not a duration such as '2s': a number has no unit",
-        ),
-    ] {
-        check(
-            |root| {
-                set(
-                    root,
-                    "Orderer",
-                    "BatchTimeout",
-                    &message(1, text.as_bytes()),
-                )
-            },
-            expected,
-        );
-    }
-    check(
-        |root| drop(at(root, "Orderer").values.remove("ConsensusType")),
-        "ok",
-    );
-    check(
-        |root| {
-            set(
-                root,
-                "Orderer",
-                "KafkaBrokers",
-                &message(1, b"not a broker"),
-            )
-        },
-        "ok",
-    );
-}
-
-#[test]
-fn acls() {
-    let early = "value /Channel/Application/ACLs needs application capability V1_2 or later";
-    for (capability, expected) in [
-        (&[][..], early),
-        (&["V1_1"], early),
-        (&["V1_1_PVTDATA_EXPERIMENTAL"], early),
-        (&["V1_2"], "ok"),
-        (&["V1_3"], "ok"),
-        (&["V1_4_2"], "ok"),
-        (&["V2_0"], "ok"),
-        (&["V2_5"], "ok"),
-    ] {
-        check(
-            |root| {
-                set_capabilities(root, "Application", capability);
-                set(root, "Application", "ACLs", b"");
-            },
-            expected,
-        );
-    }
-    let mut root = root();
-    let acl = |name: &[u8], policy: &[u8]| {
-        message(
-            1,
-            &[message(1, name), message(2, &message(1, policy))].concat(),
-        )
-    };
-    let bytes = [
-        acl(b"a", b"Readers"),
-        acl(b"b", b"/Channel/Writers"),
-        acl(b"c", b""),
-    ]
-    .concat();
-    set(&mut root, "Application", "ACLs", &bytes);
-    let bundle = Bundle::from_genesis(&channel(), &envelope(0, &root)).unwrap();
-    let acls: Vec<_> = bundle
-        .acls()
-        .iter()
-        .map(|(name, policy)| (&name[..], &policy[..]))
-        .collect();
-    assert_eq!(
-        acls,
-        [
-            ("a", "/Channel/Application/Readers"),
-            ("b", "/Channel/Writers")
-        ]
-    );
-}
-
-#[test]
 fn orderer_capabilities_first() {
     let edit = |root: &mut Group| drop(at(root, "Orderer").values.remove("Capabilities"));
-    check(
+    check_config(
         edit,
         "channel capabilities need orderer capabilities: expected value \
          /Channel/Orderer/Capabilities",
@@ -504,12 +203,12 @@ fn orderer_capabilities_first() {
         at(root, "Orderer/OrdererOrg").values.remove("Endpoints");
         set(root, "", "OrdererAddresses", &message(1, b"orderer:7050"));
     };
-    check(
+    check_config(
         without_channel,
         "application capabilities need orderer capabilities: expected value \
          /Channel/Orderer/Capabilities",
     );
-    check(
+    check_config(
         |root| {
             without_channel(root);
             at(root, "Application").values.remove("Capabilities");
@@ -526,25 +225,25 @@ fn unsupported_capabilities() {
              support: the channel is stopped here, upgrade this peer to a version that supports it"
         )
     };
-    check(
+    check_config(
         |root| set_capabilities(root, "", &["V2_0", "V9_0"]),
         &expected("channel", "V9_0"),
     );
-    check(
+    check_config(
         |root| set_capabilities(root, "", &["V2_5"]),
         &expected("channel", "V2_5"),
     );
-    check(
+    check_config(
         |root| set_capabilities(root, "Application", &["V3_0"]),
         &expected("application", "V3_0"),
     );
-    check(
+    check_config(
         |root| set_capabilities(root, "Application", &[""]),
         &expected("application", ""),
     );
     // The orderer's are not the peer's concern.
-    check(|root| set_capabilities(root, "Orderer", &["V9_0"]), "ok");
-    check(|root| set_capabilities(root, "Orderer", &[]), "ok");
+    check_config(|root| set_capabilities(root, "Orderer", &["V9_0"]), "ok");
+    check_config(|root| set_capabilities(root, "Orderer", &[]), "ok");
 }
 
 #[test]
@@ -566,12 +265,12 @@ fn msps() {
     let org1 = root().groups["Application"].groups["Org1MSP"].clone();
     let msp = org1.values["MSP"].value;
     // The same definition again, in another section too; its field order does not matter.
-    check(
+    check_config(
         |root| drop(at(root, "Application").groups.insert("Again", org1.clone())),
         "ok",
     );
-    check(|root| set(root, "Orderer/OrdererOrg", "MSP", msp), "ok");
-    check(
+    check_config(|root| set(root, "Orderer/OrdererOrg", "MSP", msp), "ok");
+    check_config(
         |root| {
             set(
                 root,
@@ -583,7 +282,7 @@ fn msps() {
         "ok",
     );
     // An unknown field makes it another one.
-    check(
+    check_config(
         |root| {
             set(
                 root,
@@ -596,13 +295,12 @@ fn msps() {
          /Channel/Orderer/OrdererOrg",
     );
     let nameless = nameless(msp);
-    check(
+    check_config(
         |root| set(root, "Application/Org1MSP", "MSP", &nameless),
         "the MSP of organization /Channel/Application/Org1MSP has an empty name",
     );
 }
 
-/// An MSP definition without its name (which precedes everything else in the inner message).
 fn nameless(msp: &[u8]) -> Vec<u8> {
     use crate::proto::msp::MspConfig;
     use crate::proto::wire::{Message, put_bytes};
@@ -635,7 +333,7 @@ fn policies() {
 fn consortiums() {
     let org = root().groups["Application"].groups["Org1MSP"].clone();
     let with = |edit: &dyn Fn(&mut Group), expected: &str| {
-        check(
+        check_config(
             |root| {
                 let mut org = org.clone();
                 org.values.retain(|&key, _| key == "MSP");
@@ -689,8 +387,14 @@ fn consortiums() {
 }
 
 #[test]
+fn bundles_are_shared_between_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Bundle>();
+}
+
+#[test]
 fn unknown_fields_do_no_harm() {
-    check(
+    check_config(
         |root| {
             root.unknown.push(UnknownField {
                 number: 9,

@@ -140,6 +140,27 @@ pub(super) fn verdict(result: Result<Bundle, ConfigError>) -> String {
     }
 }
 
+/// The verdict on the genesis configuration with one edit.
+pub(super) fn check_config(edit: impl Fn(&mut Group), expected: &str) {
+    let mut root = root();
+    edit(&mut root);
+    assert_eq!(
+        verdict(Bundle::from_genesis(&channel(), &envelope(0, &root))),
+        expected
+    );
+}
+
+/// The verdict on a valid update with one edit.
+pub(super) fn check_update(edit: impl Fn(&mut Case), expected: &str) {
+    let mut case = Case::new();
+    edit(&mut case);
+    let verdict = case.verdict();
+    let verdict = verdict
+        .strip_prefix("the config update is refused: ")
+        .unwrap_or(&verdict);
+    assert_eq!(verdict, expected);
+}
+
 /// An update: the current configuration, what the update says, and the configuration that it is
 /// claimed to lead to.
 pub(super) struct Case {

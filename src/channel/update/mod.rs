@@ -13,9 +13,8 @@
 //! since no key contains a slash. Elements that the delta adds below a group that does not change
 //! are checked, then dropped: no list has them.
 //!
-//! Write sets may nest thousands of levels deep, proposed configurations may not: whoever decodes
-//! one needs [`WORKER_STACK_BYTES`](crate::limits::WORKER_STACK_BYTES) of stack, nothing here
-//! recurses along it.
+//! Write sets may nest thousands of levels deep, valid configurations may not. Write sets are decoded
+//! and dropped on a thread with a deep stack; nothing here recurses along them.
 
 mod delta;
 mod encode;

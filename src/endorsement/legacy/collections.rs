@@ -30,13 +30,22 @@ pub(super) fn check_collection_write<S: StateReader>(
         [_] => &[][..],
         [_, second] if second.key == key => second.value,
         [_, _] => return Err(Refusal::CollectionKey.into()),
-        _ => return Err(Refusal::WriteCount { found: writes.len() }.into()),
+        _ => {
+            return Err(Refusal::WriteCount {
+                found: writes.len(),
+            }
+            .into());
+        }
     };
     if argument.unwrap_or_default() != written {
         return Err(Refusal::CollectionArgument.into());
     }
     let public = NamespaceRef::public(LEGACY_NAMESPACE);
-    let old = invocation.context.state.get(public, key.as_bytes()).map_err(Fault::from)?;
+    let old = invocation
+        .context
+        .state
+        .get(public, key.as_bytes())
+        .map_err(Fault::from)?;
     let old_package = || match &old {
         None => Ok(None),
         Some(state) => CollectionConfigPackage::decode(&state.value)
@@ -95,7 +104,10 @@ pub(super) fn check_kept(
     old: &[CollectionConfig<'_>],
 ) -> Result<(), Refusal> {
     for config in old {
-        let old = config.static_collection_config.as_ref().ok_or(Refusal::CollectionType)?;
+        let old = config
+            .static_collection_config
+            .as_ref()
+            .ok_or(Refusal::CollectionType)?;
         let new = new.get(old.name).ok_or(Refusal::CollectionMissing)?;
         if new.block_to_live != old.block_to_live {
             return Err(Refusal::CollectionLifetime);

@@ -79,7 +79,11 @@ fn resolve<S: StateReader>(
         Err(lifecycle::Fault::Ledger(error)) => return Err(error.into()),
         Err(error) => Err(Arc::new(error)),
     };
-    Ok(Some(LegacyDefinition { version, plugin, rules }))
+    Ok(Some(LegacyDefinition {
+        version,
+        plugin,
+        rules,
+    }))
 }
 
 /// The collections in which keys can have policies. The ledger asks the new lifecycle first, which has
@@ -93,11 +97,23 @@ fn known_collections<S: StateReader>(
 ) -> Result<Vec<(String, Stored)>, lifecycle::Fault> {
     let (explicit, has_implicit) = match lifecycle::committed_definition(state, name)? {
         Some(committed) => (committed.collections, true),
-        None => (lifecycle::legacy_collections(state, name)?.unwrap_or_default(), false),
+        None => (
+            lifecycle::legacy_collections(state, name)?.unwrap_or_default(),
+            false,
+        ),
     };
-    let implicit = facts.application_orgs.iter().filter(|_| has_implicit).map(|org| {
-        (format!("{IMPLICIT_COLLECTION_PREFIX}{}", org.msp_id), Stored::IMPLICIT)
-    });
-    let explicit = explicit.iter().map(|found| (found.name.clone(), Stored::of(found)));
+    let implicit = facts
+        .application_orgs
+        .iter()
+        .filter(|_| has_implicit)
+        .map(|org| {
+            (
+                format!("{IMPLICIT_COLLECTION_PREFIX}{}", org.msp_id),
+                Stored::IMPLICIT,
+            )
+        });
+    let explicit = explicit
+        .iter()
+        .map(|found| (found.name.clone(), Stored::of(found)));
     Ok(explicit.chain(implicit).collect())
 }

@@ -50,7 +50,10 @@ impl<S: StateReader> Context<'_, S> {
             Err(code) => return Ok(Dispatched::refused(*code)),
             Ok(call) => call,
         };
-        let mut dispatched = Dispatched { code: ValidationCode::Valid, held: Vec::new() };
+        let mut dispatched = Dispatched {
+            code: ValidationCode::Valid,
+            held: Vec::new(),
+        };
         match self.namespaces(call) {
             Err(code) => dispatched.code = code,
             Ok(names) => {
@@ -87,8 +90,10 @@ impl<S: StateReader> Context<'_, S> {
                 Ok(vec![invoked])
             };
         }
-        let (private, key_level) =
-            (self.capabilities.private_data, self.capabilities.key_level_endorsement);
+        let (private, key_level) = (
+            self.capabilities.private_data,
+            self.capabilities.key_level_endorsement,
+        );
         let namespaces = call.rwset.namespaces.iter();
         let written: Vec<&str> = namespaces
             .filter(|ns| ns.writes_anything_with(private, key_level))
@@ -101,7 +106,11 @@ impl<S: StateReader> Context<'_, S> {
         if always_invoked {
             names.push(invoked);
         }
-        names.extend(written.into_iter().filter(|name| !(always_invoked && *name == invoked)));
+        names.extend(
+            written
+                .into_iter()
+                .filter(|name| !(always_invoked && *name == invoked)),
+        );
         Ok(names)
     }
 
@@ -119,10 +128,12 @@ impl<S: StateReader> Context<'_, S> {
         if is_invoked && definition.version != call.action_version {
             return Ok(ValidationCode::ExpiredChaincode);
         }
-        Ok(if self.plugin_accepts(candidate, call, name, definition, keys)? {
-            ValidationCode::Valid
-        } else {
-            ValidationCode::EndorsementPolicyFailure
-        })
+        Ok(
+            if self.plugin_accepts(candidate, call, name, definition, keys)? {
+                ValidationCode::Valid
+            } else {
+                ValidationCode::EndorsementPolicyFailure
+            },
+        )
     }
 }

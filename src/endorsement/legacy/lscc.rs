@@ -64,7 +64,11 @@ pub(super) fn check<S: StateReader>(
     candidate: &Candidate<'_>,
     call: &ChaincodeCall<'_>,
 ) -> Result<Result<(), Refusal>, Fault> {
-    let invocation = Invocation { context, tx: candidate.tx, creator: candidate.creator };
+    let invocation = Invocation {
+        context,
+        tx: candidate.tx,
+        creator: candidate.creator,
+    };
     match invocation.check(candidate.endorser.proposal_payload, &call.rwset) {
         Ok(()) => Ok(Ok(())),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
@@ -78,15 +82,25 @@ pub(super) fn arguments(proposal_payload: &[u8]) -> Result<Vec<&[u8]>, Refusal> 
     let call = ChaincodeInvocationSpec::decode(payload.input).map_err(Refusal::Proposal)?;
     let input = call.chaincode_spec.and_then(|spec| spec.input);
     let arguments = input.map(|input| input.args).unwrap_or_default();
-    if arguments.is_empty() { Err(Refusal::NoArguments) } else { Ok(arguments) }
+    if arguments.is_empty() {
+        Err(Refusal::NoArguments)
+    } else {
+        Ok(arguments)
+    }
 }
 
 /// The deployment spec among the arguments.
 pub(super) fn deployment(spec: &[u8]) -> Result<Deployment<'_>, Refusal> {
     let deployment = ChaincodeDeploymentSpec::decode(spec).map_err(Refusal::Deployment)?;
-    let spec = deployment.chaincode_spec.ok_or(Refusal::DeploymentIncomplete)?;
+    let spec = deployment
+        .chaincode_spec
+        .ok_or(Refusal::DeploymentIncomplete)?;
     let id = spec.chaincode_id.ok_or(Refusal::DeploymentIncomplete)?;
-    Ok(Deployment { name: id.name, version: id.version, language: spec.r#type })
+    Ok(Deployment {
+        name: id.name,
+        version: id.version,
+        language: spec.r#type,
+    })
 }
 
 /// An invocation of `lscc` and what it is checked against.
@@ -105,12 +119,20 @@ impl<S: StateReader> Invocation<'_, S> {
             }
             [function, _, package, ..] if *function == DEPLOY => (Function::Deploy, *package),
             [_, _, package, ..] => (Function::Upgrade, *package),
-            _ => return Err(Refusal::ArgumentCount { found: arguments.len() }.into()),
+            _ => {
+                return Err(Refusal::ArgumentCount {
+                    found: arguments.len(),
+                }
+                .into());
+            }
         };
         let collections_allowed = self.context.capabilities.private_data;
         let arguments_max = if collections_allowed { 7 } else { 6 };
         if arguments.len() > arguments_max {
-            return Err(Refusal::ArgumentCount { found: arguments.len() }.into());
+            return Err(Refusal::ArgumentCount {
+                found: arguments.len(),
+            }
+            .into());
         }
         let deployment = deployment(package)?;
         deployment.check()?;
@@ -136,7 +158,10 @@ impl<S: StateReader> Invocation<'_, S> {
         if self.context.capabilities.private_data {
             check_collection_write(self, Function::Deploy, new.name, writes, collections)?;
         } else if writes.len() != 1 {
-            return Err(Refusal::WriteCount { found: writes.len() }.into());
+            return Err(Refusal::WriteCount {
+                found: writes.len(),
+            }
+            .into());
         }
         self.check_instantiation_policy(new.instantiation_policy)
     }
@@ -155,7 +180,10 @@ impl<S: StateReader> Invocation<'_, S> {
         if self.context.capabilities.v1_2_validation {
             check_collection_write(self, Function::Upgrade, new.name, writes, collections)?;
         } else if writes.len() != 1 {
-            return Err(Refusal::WriteCount { found: writes.len() }.into());
+            return Err(Refusal::WriteCount {
+                found: writes.len(),
+            }
+            .into());
         }
         self.check_instantiation_policy(&old.instantiation_policy)?;
         if self.context.capabilities.v1_1_validation {
@@ -190,15 +218,24 @@ impl<S: StateReader> Invocation<'_, S> {
 
     /// The channel stops: the state of a chaincode is broken.
     pub(super) fn broken(&self, name: &str, flaw: Flaw) -> Ended {
-        let error = Arc::new(lifecycle::Fault::BrokenDefinition { name: name.to_owned(), flaw });
-        Ended::Stopped(Fault::Definition { block: self.context.block, tx: self.tx, error })
+        let error = Arc::new(lifecycle::Fault::BrokenDefinition {
+            name: name.to_owned(),
+            flaw,
+        });
+        Ended::Stopped(Fault::Definition {
+            block: self.context.block,
+            tx: self.tx,
+            error,
+        })
     }
 }
 
 impl Deployment<'_> {
     fn check(&self) -> Result<(), Refusal> {
         if ![TYPE_GOLANG, TYPE_NODE, TYPE_CAR, TYPE_JAVA].contains(&self.language) {
-            return Err(Refusal::Language { found: self.language });
+            return Err(Refusal::Language {
+                found: self.language,
+            });
         }
         if !is_chaincode_name(self.name) {
             return Err(Refusal::Name);
@@ -231,7 +268,11 @@ fn written_definition<'s, 'a>(
         return Err(Refusal::DefinitionVersion);
     }
     let foreign = |name: &str| name != LEGACY_NAMESPACE && name != new.name;
-    if rwset.namespaces.iter().any(|ns| foreign(ns.name) && !ns.writes.is_empty()) {
+    if rwset
+        .namespaces
+        .iter()
+        .any(|ns| foreign(ns.name) && !ns.writes.is_empty())
+    {
         return Err(Refusal::ForeignWrite);
     }
     Ok((new, &lscc.writes))
@@ -240,9 +281,8 @@ fn written_definition<'s, 'a>(
 /// Fabric: `core/scc/lscc/lscc.go:ChaincodeNameRegExp`: letters and digits, in groups that single
 /// hyphens and underscores join.
 fn is_chaincode_name(name: &str) -> bool {
-    let is_group = |group: &str| {
-        !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
+    let is_group =
+        |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
     name.split(['-', '_']).all(is_group)
 }
 

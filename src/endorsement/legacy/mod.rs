@@ -69,7 +69,13 @@ impl<'c, S: StateReader> LegacyBlock<'c, S> {
         let (block, bundle, state) = (self.block, self.bundle, self.state);
         let definitions = LegacyDefinitions::load(names(candidates), state, self.facts)?;
         let capabilities = bundle.capabilities().application();
-        let context = Context { block, bundle, capabilities, definitions: &definitions, state };
+        let context = Context {
+            block,
+            bundle,
+            capabilities,
+            definitions: &definitions,
+            state,
+        };
         let keys = BlockKeyPolicies::new(block, state, self.in_flight, |bytes| {
             Some(CompiledApplicationPolicy::from_envelope(bytes))
         });
@@ -79,19 +85,25 @@ impl<'c, S: StateReader> LegacyBlock<'c, S> {
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(codes, candidate.tx, code);
         }
-        let valid: Vec<&Candidate<'_>> =
-            candidates.iter().filter(|candidate| is_valid(codes, candidate.tx)).collect();
+        let valid: Vec<&Candidate<'_>> = candidates
+            .iter()
+            .filter(|candidate| is_valid(codes, candidate.tx))
+            .collect();
         if capabilities.forbid_duplicate_tx_id {
             mark_duplicates(candidates, codes);
         }
         upgrades::mark_upgraded(&valid, codes);
-        check_collections(block, candidates, codes, lifetimes, |tx, name, collection| {
-            match lifecycle::collection_info(state, name, collection) {
+        check_collections(
+            block,
+            candidates,
+            codes,
+            lifetimes,
+            |tx, name, collection| match lifecycle::collection_info(state, name, collection) {
                 Ok(None) => Ok(None),
                 Ok(Some(CollectionInfo::Explicit(found))) => Ok(Some(Stored::of(&found))),
                 Ok(Some(CollectionInfo::Implicit { .. })) => Ok(Some(Stored::IMPLICIT)),
                 Err(error) => Err(Fault::of_definition(block, tx, error)),
-            }
-        })
+            },
+        )
     }
 }

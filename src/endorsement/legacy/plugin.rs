@@ -40,17 +40,32 @@ impl<S: StateReader> Context<'_, S> {
         let (block, tx) = (self.block, candidate.tx);
         if definition.plugin != DEFAULT_PLUGIN {
             let (chaincode, plugin) = (name.to_owned(), definition.plugin.clone());
-            return Err(Fault::UnknownPlugin { block, tx, chaincode, plugin });
+            return Err(Fault::UnknownPlugin {
+                block,
+                tx,
+                chaincode,
+                plugin,
+            });
         }
         let rules = match &definition.rules {
             Ok(rules) => rules,
             Err(error) => {
-                return Err(Fault::Definition { block, tx, error: Arc::clone(error) });
+                return Err(Fault::Definition {
+                    block,
+                    tx,
+                    error: Arc::clone(error),
+                });
             }
         };
         let endorsed = if self.capabilities.v1_3_validation {
             let (bundle, signers) = (self.bundle, candidate.signers);
-            let check = NamespaceCheck { rules, bundle, signers, keys, tx };
+            let check = NamespaceCheck {
+                rules,
+                bundle,
+                signers,
+                keys,
+                tx,
+            };
             check.holds(name, call.rwset.namespace(name))?
         } else {
             signers_by_bytes(candidate.endorser, candidate.signers, self.bundle.msps())
@@ -92,7 +107,10 @@ pub(super) fn signers_by_bytes<'s>(
         .into_iter()
         .filter_map(|endorsement| {
             let identity = msps.deserialize(endorsement.endorser).ok()?;
-            let message = SignedMessage { head, tail: endorsement.endorser };
+            let message = SignedMessage {
+                head,
+                tail: endorsement.endorser,
+            };
             let job = identity.signature_job(message, endorsement.signature);
             let good = job.is_some_and(|job| verify_batch(&[job]) == [true]);
             Some((identity, good))

@@ -27,7 +27,11 @@ pub(super) fn mark_upgraded(valid: &[&Candidate<'_>], codes: &mut [ValidationCod
     for candidate in valid {
         let invoked = candidate.endorser.action.as_ref().map(invoked);
         if invoked.is_ok_and(|name| upgraded.contains_key(name)) && is_valid(codes, candidate.tx) {
-            set(codes, candidate.tx, ValidationCode::ChaincodeVersionConflict);
+            set(
+                codes,
+                candidate.tx,
+                ValidationCode::ChaincodeVersionConflict,
+            );
         }
     }
 }

@@ -182,6 +182,12 @@ impl BlockReader {
         }
     }
 
+    /// How many segments are mapped.
+    #[cfg(test)]
+    pub(super) fn mapped_segments(&self) -> usize {
+        self.lock().segments.len()
+    }
+
     /// The error for a damaged record.
     pub(crate) fn corrupt(
         &self,

@@ -8,7 +8,7 @@
 //! prefix of the other, unless both are long with the same prefix. Only rows of such a group stand in
 //! the order of their hashes, and they stand together; readers sort them.
 
-use crate::ledger::hash::sha256;
+use crate::crypto::sha256_parts;
 use crate::types::Version;
 
 /// A namespace's number in the state database.
@@ -41,7 +41,7 @@ pub(crate) fn is_long(key: &[u8]) -> bool {
 pub(crate) fn state_key(out: &mut Vec<u8>, namespace: NamespaceId, key: &[u8]) {
     state_seek(out, namespace, key);
     if is_long(key) {
-        out.extend_from_slice(sha256(&[key]).as_ref());
+        out.extend_from_slice(sha256_parts(&[key]).as_ref());
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn parse_expiry<'a>(row: &'a [u8], value: &'a [u8]) -> Option<ExpiryR
 
 fn put_plain_or_hash(out: &mut Vec<u8>, key: &[u8]) {
     if key.len() > PLAIN_BYTES_MAX {
-        out.extend_from_slice(sha256(&[key]).as_ref());
+        out.extend_from_slice(sha256_parts(&[key]).as_ref());
     } else {
         out.extend_from_slice(key);
     }

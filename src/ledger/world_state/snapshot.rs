@@ -18,7 +18,7 @@ use crate::ledger::tx_key::TxKey;
 use crate::limits::{RANGE_CHUNK_KEYS_MAX, VIEW_AGE_MAX};
 use crate::sys::clock::Instant;
 use crate::sys::lmdb::{LmdbError, ReadTxn};
-use crate::types::{Namespace, BlockNumber, Digest, NamespaceRef, TxIndex, Version};
+use crate::types::{BlockNumber, Digest, Namespace, NamespaceRef, TxIndex, Version};
 
 /// One state of the database.
 #[derive(Debug)]
@@ -68,7 +68,10 @@ impl StateStore {
             }
             txns.push(txn);
         }
-        Ok(Some(Agreed { tip: first.flatten(), txns }))
+        Ok(Some(Agreed {
+            tip: first.flatten(),
+            txns,
+        }))
     }
 
     /// Ends the snapshots that are older than they may be.
@@ -169,7 +172,12 @@ impl Snapshot {
                     break;
                 };
                 let id = id.try_into().map(u32::from_be_bytes).map_err(|_| DAMAGED)?;
-                namespaces.push(self.namespaces.name(NamespaceId(id)).ok_or(DAMAGED)?.clone());
+                namespaces.push(
+                    self.namespaces
+                        .name(NamespaceId(id))
+                        .ok_or(DAMAGED)?
+                        .clone(),
+                );
             }
             Ok(namespaces)
         })

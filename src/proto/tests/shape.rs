@@ -8,7 +8,7 @@ use crate::proto::config::{Capability, ConfigUpdate};
 use crate::proto::lifecycle::StateData;
 use crate::proto::msp::SignaturePolicy;
 use crate::proto::peer::ApplicationPolicy;
-use crate::proto::rwset::{RangeQueryInfo, ReadsInfo};
+use crate::proto::rwset::{KvMetadataEntry, RangeQueryInfo, ReadsInfo};
 use crate::proto::wire::{RawBytes, put_bytes, put_element, put_uint, put_varint};
 
 /// Number of the field that stands for an envelope's unknown fields: their length.
@@ -142,6 +142,16 @@ impl Shape for RangeQueryInfo<'_> {
             ReadsInfo::Raw(reads) => put_element(out, 4, &reads.canonical()),
             ReadsInfo::Merkle(summary) => put_element(out, 5, &summary.canonical()),
         }
+    }
+}
+
+impl Shape for KvMetadataEntry<'_> {
+    const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_field!(out, 1, self.name, string);
+        put_field!(out, 2, self.value, bytes);
+        out.extend_from_slice(&self.unknown);
     }
 }
 

@@ -1,2 +1,203 @@
-//! xtask
-fn main() {}
+//! What developers and CI run: `cargo xtask ci`.
+//!
+//! Knows nothing of the peer; it only starts other programs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "usage: cargo xtask <command>
+
+commands:
+  ci      everything that a change must pass: format, lints, tests
+  fmt     the format alone
+  clippy  the lints alone
+  test    the tests alone
+  help    this text";
+
+/// One command of a run.
+struct Step {
+    name: &'static str,
+    arguments: &'static [&'static str],
+}
+
+// Lints and tests share the dev profile, so that build scripts and C code are built once.
+const FMT: Step = Step {
+    name: "fmt",
+    arguments: &["fmt", "--all", "--check"],
+};
+const CLIPPY: Step = Step {
+    name: "clippy",
+    arguments: &[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ],
+};
+const TEST: Step = Step {
+    name: "test",
+    arguments: &["test", "--workspace"],
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match steps(&arguments) {
+        Ok(steps) => run(steps),
+        Err(Usage::Asked) => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        Err(Usage::Wrong(what)) => {
+            say(&format!("xtask: {what}\n\n{USAGE}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+enum Usage {
+    Asked,
+    Wrong(String),
+}
+
+fn steps(arguments: &[String]) -> Result<&'static [Step], Usage> {
+    match arguments {
+        [command] => match command.as_str() {
+            "ci" => Ok(&[FMT, CLIPPY, TEST]),
+            "fmt" => Ok(&[FMT]),
+            "clippy" => Ok(&[CLIPPY]),
+            "test" => Ok(&[TEST]),
+            "help" | "--help" | "-h" => Err(Usage::Asked),
+            other => Err(Usage::Wrong(format!("there is no command {other}"))),
+        },
+        [] => Err(Usage::Wrong("expected a command".to_owned())),
+        [_, extra, ..] => Err(Usage::Wrong(format!("did not expect {extra}"))),
+    }
+}
+
+/// Runs the steps in their order up to the first that fails, and tells how long each took.
+fn run(steps: &[Step]) -> ExitCode {
+    let mut times = Vec::new();
+    let mut failed = None;
+    for step in steps {
+        say(&format!(
+            "== {}: cargo {}",
+            step.name,
+            step.arguments.join(" ")
+        ));
+        let (passed, time) = timed(|| succeeds(step));
+        times.push((step.name, time));
+        if !passed {
+            failed = Some(step.name);
+            break;
+        }
+    }
+    say(&summary(&times, failed));
+    failed.map_or(ExitCode::SUCCESS, |_| ExitCode::FAILURE)
+}
+
+fn succeeds(step: &Step) -> bool {
+    // cargo tells its subcommands which cargo it is.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(step.arguments)
+        .current_dir(root())
+        .status();
+    match status {
+        Ok(status) => status.success(),
+        Err(error) => {
+            say(&format!("cargo does not start: {error}"));
+            false
+        }
+    }
+}
+
+/// The workspace: two levels above this package.
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool that measures its own steps"
+)]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
+}
+
+fn summary(times: &[(&str, Duration)], failed: Option<&str>) -> String {
+    let mut lines = vec!["== summary".to_owned()];
+    for (name, time) in times {
+        let result = if failed == Some(*name) {
+            "FAILED"
+        } else {
+            "ok"
+        };
+        lines.push(format!("{name:<8} {:>7.1} s  {result}", time.as_secs_f64()));
+    }
+    lines.join("\n")
+}
+
+#[expect(clippy::print_stdout, reason = "a command-line tool talks to its user")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(arguments: &[&str], expected: Result<&[&str], Usage>) {
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|argument| (*argument).to_owned())
+            .collect();
+        let names =
+            steps(&arguments).map(|steps| steps.iter().map(|step| step.name).collect::<Vec<_>>());
+        assert_eq!(names, expected.map(<[&str]>::to_vec));
+    }
+
+    #[test]
+    fn commands_choose_steps() {
+        check(&["ci"], Ok(&["fmt", "clippy", "test"]));
+        check(&["clippy"], Ok(&["clippy"]));
+        check(&["help"], Err(Usage::Asked));
+        check(&[], Err(Usage::Wrong("expected a command".to_owned())));
+        check(
+            &["dance"],
+            Err(Usage::Wrong("there is no command dance".to_owned())),
+        );
+        check(
+            &["ci", "now"],
+            Err(Usage::Wrong("did not expect now".to_owned())),
+        );
+    }
+
+    #[test]
+    fn summary_tells_times_and_the_failure() {
+        let times = [
+            ("fmt", Duration::from_millis(1500)),
+            ("clippy", Duration::from_secs(61)),
+        ];
+        let text = summary(&times, Some("clippy"));
+        assert_eq!(
+            text,
+            "== summary\nfmt          1.5 s  ok\nclippy      61.0 s  FAILED"
+        );
+    }
+
+    #[test]
+    fn root_is_the_workspace() {
+        assert!(root().join("tools/xtask/src/main.rs").is_file());
+    }
+}

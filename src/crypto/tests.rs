@@ -1,1 +1,0 @@
-//! Accept sets, pinned.

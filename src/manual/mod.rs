@@ -1,0 +1,18 @@
+//! The manual: how heddle is built, and why.
+//!
+//! - [`architecture`]: bird's eye, the way of a block, code map, invariants.
+//! - [`back_edges`]: where one block waits for another.
+//! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
+//! - [`durability`]: what is safe when, and how a ledger recovers.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("back_edges.md")]
+pub mod back_edges {}
+
+#[doc = include_str!("verdicts.md")]
+pub mod verdicts {}
+
+#[doc = include_str!("durability.md")]
+pub mod durability {}

@@ -1,1 +1,0 @@
-//! What is a certificate and what is not, pinned; chains; revocation lists.
