@@ -91,3 +91,17 @@ pub enum Fault {
         block: BlockNumber,
     },
 }
+
+impl Fault {
+    /// What transaction `tx` needs of a definition cannot be had.
+    pub(super) fn of_definition(block: BlockNumber, tx: TxIndex, error: lifecycle::Fault) -> Self {
+        match error {
+            lifecycle::Fault::Ledger(error) => Self::Ledger(error),
+            error => Self::Definition {
+                block,
+                tx,
+                error: std::sync::Arc::new(error),
+            },
+        }
+    }
+}
