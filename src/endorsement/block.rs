@@ -79,6 +79,8 @@ impl<F: Frontier> EndorsementStage<F> {
             return Ok(codes);
         }
         if let Some(needed) = self.needed(block, &candidates) {
+            // Not across a wait: where the database has to grow, a view holds it up.
+            drop(view);
             wait(&self.frontier, needed, block)?;
             view = self.frontier.view()?;
         }

@@ -4,6 +4,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -133,17 +134,10 @@ fn a_truncated_compressed_file() {
 #[test]
 fn a_flipped_bit_anywhere_in_what_is_signed() {
     let blocks = blocks();
-    for (number, share) in [
-        (0, 0.5),
-        (1, 0.5),
-        (20, 0.03),
-        (20, 0.3),
-        (30, 0.6),
-        (54, 0.9),
-    ] {
+    for (number, percent) in [(0, 50), (1, 50), (20, 3), (20, 30), (30, 60), (54, 90)] {
         let room = Room::new();
         let mut blocks = blocks.clone();
-        let at = (blocks[number].len() as f64 * share) as usize;
+        let at = blocks[number].len() * percent / 100;
         blocks[number][at] ^= 0x10;
         let source = room.file("flipped.pb", &join(&blocks));
         room.check_refused(&source, &[&format!("block {number}")], number as u64);
@@ -221,7 +215,7 @@ fn a_foreign_genesis_block_and_a_wrong_channel() {
     let source = corpus_file("crafted-basic", "blocks.pb.zst");
     let source = source.to_str().expect("UTF-8");
     for name in ["Basic", "", "ba sic", "../basic", "-x"] {
-        let output = heddle("import", &room.data(), &format!("{name}"), &[source]).output();
+        let output = heddle("import", &room.data(), name, &[source]).output();
         let output = output.expect("heddle starts");
         assert!(!output.status.success(), "{name:?} is no channel name");
     }
@@ -306,10 +300,7 @@ fn a_ledger_in_use_is_left_alone() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("starts");
-    let mut writer = std::fs::OpenOptions::new()
-        .write(true)
-        .open(&fifo)
-        .expect("opens");
+    let mut writer = heddle::sys::file::create_for_writing(&fifo).expect("opens");
     writer.write_all(&join(&blocks()[..2])).expect("writes");
     // It says that the first block is durable, and waits for more.
     let mut height = String::new();
