@@ -95,13 +95,13 @@ pub enum Fault {
 impl Fault {
     /// What transaction `tx` needs of a definition cannot be had.
     pub(super) fn of_definition(block: BlockNumber, tx: TxIndex, error: lifecycle::Fault) -> Self {
-        match error {
-            lifecycle::Fault::Ledger(error) => Self::Ledger(error),
-            error => Self::Definition {
-                block,
-                tx,
-                error: std::sync::Arc::new(error),
-            },
+        if let lifecycle::Fault::Ledger(error) = error {
+            return Self::Ledger(error);
+        }
+        Self::Definition {
+            block,
+            tx,
+            error: std::sync::Arc::new(error),
         }
     }
 }
