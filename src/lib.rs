@@ -58,6 +58,9 @@ pub mod notify;
 
 pub mod pipeline;
 
+// Why a verdict is what it is.
+pub mod explain;
+
 // The shell.
 pub mod cli;
 

@@ -114,3 +114,6 @@ pub const EXPLAINED_CLAUSES_MAX: usize = 1000;
 
 /// Signers of which an explanation says why they do not satisfy one clause.
 pub const EXPLAINED_SIGNERS_MAX: usize = 16;
+
+/// Policies that hold and that an explanation shows; the others are counted.
+pub const EXPLAINED_POLICIES_MAX: usize = 64;

@@ -1,79 +1,12 @@
 //! A ledger in memory, as dumb as can be: a map of keys, a set of ids.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::endorsement::{Frontier, FrontierView};
-use crate::ledger::{Effect, Error, Expiry, StateReader, StateValue, UpdateBatch};
-use crate::types::{BlockNumber, Namespace, NamespaceRef};
-
-/// The world state of one height.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryState {
-    /// Every key with its state.
-    pub keys: BTreeMap<(Namespace, Vec<u8>), StateValue>,
-    expiries: Vec<Expiry>,
-}
-
-impl MemoryState {
-    /// Applies a block's updates.
-    pub fn apply(&mut self, batch: &UpdateBatch) {
-        for namespace in &batch.namespaces {
-            for update in &namespace.updates {
-                let key = (namespace.namespace.clone(), update.key.to_vec());
-                match &update.effect {
-                    Effect::Put { value, metadata } => {
-                        let state = StateValue {
-                            version: update.version,
-                            value: value.to_vec(),
-                            metadata: metadata.to_vec(),
-                        };
-                        self.keys.insert(key, state);
-                    }
-                    Effect::Delete | Effect::Expire => {
-                        self.keys.remove(&key);
-                    }
-                }
-            }
-        }
-        self.expiries.extend(batch.expiries.iter().cloned());
-    }
-}
-
-impl StateReader for MemoryState {
-    fn get(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<StateValue>, Error> {
-        Ok(self
-            .keys
-            .get(&(namespace.to_owned(), key.to_vec()))
-            .cloned())
-    }
-
-    fn range(
-        &self,
-        namespace: NamespaceRef<'_>,
-        start: &[u8],
-        end: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
-    ) -> Result<(), Error> {
-        let namespace = namespace.to_owned();
-        for ((found, key), state) in self.keys.range((namespace.clone(), start.to_vec())..) {
-            let inside = *found == namespace && end.is_none_or(|end| key.as_slice() < end);
-            if !inside || !visit(key, state) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, Error> {
-        Ok(self
-            .expiries
-            .iter()
-            .filter(|expiry| expiry.at == block)
-            .cloned()
-            .collect())
-    }
-}
+pub use crate::ledger::MemoryState;
+use crate::ledger::{Error, Expiry, StateReader, StateValue, UpdateBatch};
+use crate::types::{BlockNumber, NamespaceRef};
 
 /// A frontier that is always where the last block left it.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,465 @@
+//! One block, validated once more as of its height, and its transactions explained.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::conflicts::{Conflicts, Earlier, written_of_read};
+use super::error::Error;
+use super::identities::{Endorsements, check_creator, party};
+use super::past::Past;
+use super::policies::{Changed, Dispatched, Policies, Refused, channel_facts, metadata_writes};
+use super::reason::{Chaincode, Explanation, Reason, TxRef};
+use crate::channel::Bundle;
+use crate::decode::{
+    ChaincodeCall, DecodedBlock, DecodedTx, EndorserTx, SignedKind, TxBody, decode_block,
+};
+use crate::endorsement::{EndorsedBlock, EndorsementStage, Frontier, FrontierView};
+use crate::ingress::RawBlock;
+use crate::ledger::{self, Expiry, StateReader, StateValue};
+use crate::lifecycle::ChannelFacts;
+use crate::msp::Identity;
+use crate::proto::common::metadata_index;
+use crate::proto::common::{ChannelHeader, Envelope, Payload, SignatureHeader};
+use crate::proto::wire::Message;
+use crate::rwset::RwSet;
+use crate::stage::Workers;
+use crate::sys::process::CpuMeter;
+use crate::types::{
+    BlockNumber, ChannelId, Digest, Namespace, NamespaceRef, TxIndex, ValidationCode, Version,
+};
+use crate::verify::{Chain, ChainTip, TxVerdict};
+
+/// A stored block and what was before it.
+pub(super) struct Before<'b> {
+    pub(super) channel: &'b ChannelId,
+    pub(super) number: BlockNumber,
+    /// The configuration in force; `None` before the genesis block.
+    pub(super) bundle: Option<Arc<Bundle>>,
+    pub(super) state: &'b (dyn StateReader + Sync),
+    pub(super) past: &'b dyn Past,
+    /// The namespaces in which keys have metadata; more of them do no harm.
+    pub(super) with_metadata: Vec<Namespace>,
+}
+
+/// A block that went through the stages once more.
+pub(super) struct BlockExplainer<'b> {
+    before: Before<'b>,
+    endorsed: EndorsedBlock,
+    facts: ChannelFacts,
+    /// The stored codes.
+    stored: Vec<ValidationCode>,
+}
+
+impl<'b> BlockExplainer<'b> {
+    /// Takes a stored block through the stages.
+    ///
+    /// # Errors
+    /// It does not pass, or the state cannot be read.
+    pub(super) fn new(before: Before<'b>, bytes: Bytes) -> Result<Self, Error> {
+        let meter = CpuMeter::default();
+        let raw = RawBlock {
+            expected: before.number,
+            bytes,
+        };
+        let decoded = decode_block(raw, &meter)?;
+        let stored = stored_codes(&decoded);
+        let mut chain = match &before.bundle {
+            None => Chain::founding(before.channel.clone()),
+            Some(bundle) => Chain::at(tip_before(&decoded), Arc::clone(bundle)),
+        };
+        let verified = chain.verify(decoded, &meter)?;
+        let facts = channel_facts(verified.bundle());
+        let frontier = At {
+            state: before.state,
+            past: before.past,
+            last: before.number.0.checked_sub(1).map(BlockNumber),
+        };
+        let mut stage = EndorsementStage::new(frontier, before.with_metadata.iter().cloned());
+        let endorsed = stage.endorse(verified, &Workers::default())?;
+        Ok(Self {
+            before,
+            endorsed,
+            facts,
+            stored,
+        })
+    }
+
+    /// How many transactions the block has.
+    pub(super) fn transactions(&self) -> usize {
+        self.decoded().contents().transactions.len()
+    }
+
+    /// Explains a transaction.
+    ///
+    /// # Errors
+    /// There is no such transaction, or the state cannot be read.
+    pub(super) fn explain(&self, tx: TxIndex) -> Result<Explanation, Error> {
+        let Some(transaction) = self.transaction(tx) else {
+            return Err(Error::NoTransaction {
+                block: self.before.number,
+                tx,
+                count: self.transactions(),
+            });
+        };
+        let mut explanation = self.facts_of(transaction, tx);
+        let (code, reason) = self.reason(transaction, tx, &mut explanation)?;
+        let recomputed = self.recomputed(transaction, tx)?;
+        let agree = recomputed == code && code == explanation.code;
+        explanation.reason = if agree {
+            reason
+        } else {
+            Reason::Inconsistent {
+                recomputed: recomputed.number(),
+                explained: code.number(),
+            }
+        };
+        Ok(explanation)
+    }
+
+    /// What the transaction says of itself.
+    fn facts_of(&self, transaction: &DecodedTx<'_>, tx: TxIndex) -> Explanation {
+        let call = endorser(transaction).and_then(|endorser| endorser.action.as_ref().ok());
+        let creator = claimed_creator(transaction.envelope);
+        Explanation {
+            channel: self.before.channel.to_string(),
+            block: self.before.number.0,
+            tx: tx.0,
+            txid: transaction.claimed_id.to_owned(),
+            r#type: transaction.header_type.unwrap_or(-1),
+            code: self.stored_code(tx),
+            creator: creator.map(|creator| party(creator, self.bundle())),
+            chaincode: call.map(|call| Chaincode {
+                name: call.header_name.to_owned(),
+                version: call.action_version.to_owned(),
+            }),
+            endorsements: Vec::new(),
+            policies: Vec::new(),
+            policies_left_out: 0,
+            reason: Reason::Valid,
+        }
+    }
+
+    /// What the stages say now.
+    fn recomputed(
+        &self,
+        transaction: &DecodedTx<'_>,
+        tx: TxIndex,
+    ) -> Result<ValidationCode, Error> {
+        let code = self.endorsed_code(tx);
+        match call_of(transaction) {
+            Some(call) if code.is_valid() => Ok(self.conflict(tx, &call.rwset)?.0),
+            _ => Ok(code),
+        }
+    }
+
+    fn reason(
+        &self,
+        transaction: &DecodedTx<'_>,
+        tx: TxIndex,
+        explanation: &mut Explanation,
+    ) -> Result<(ValidationCode, Reason), Error> {
+        let flaw = transaction.flaw.as_deref().copied();
+        let structure = flaw.map(|flaw| (flaw.code(), Reason::Structure { flaw }));
+        let valid = (ValidationCode::Valid, Reason::Valid);
+        let (creator, kind) = match (&transaction.body, self.verdict(tx)) {
+            (_, Some(TxVerdict::Config)) => return Ok(valid),
+            (TxBody::Refused(_), _) => return Ok(structure.unwrap_or(valid)),
+            (TxBody::Signed { creator, kind }, _) => (creator, kind),
+        };
+        if let Err(problem) = check_creator(creator, self.bundle()) {
+            let reason = Reason::Creator { problem };
+            return Ok((ValidationCode::BadCreatorSignature, reason));
+        }
+        let SignedKind::Endorser(endorser) = kind else {
+            return Ok(structure.unwrap_or(valid));
+        };
+        let mut endorsements = Endorsements::of(endorser, self.bundle());
+        let reason = self.endorser_reason(tx, endorser, structure, &mut endorsements, explanation);
+        explanation.endorsements = endorsements.notes;
+        reason
+    }
+
+    fn endorser_reason(
+        &self,
+        tx: TxIndex,
+        endorser: &EndorserTx<'_>,
+        structure: Option<(ValidationCode, Reason)>,
+        endorsements: &mut Endorsements,
+        explanation: &mut Explanation,
+    ) -> Result<(ValidationCode, Reason), Error> {
+        if let Some(earlier) = self.earlier_in_ledger(endorser.tx_id)? {
+            let reason = Reason::Duplicate { earlier };
+            return Ok((ValidationCode::DuplicateTxid, reason));
+        }
+        let Ok(call) = &endorser.action else {
+            return Ok(structure.unwrap_or((ValidationCode::NotValidated, Reason::Valid)));
+        };
+        let changed = self.changed_before(tx)?;
+        let mut dispatched = self.dispatch(call, &endorsements.signers, &changed)?;
+        for note in &mut dispatched.notes {
+            endorsements.place(&mut note.trace);
+        }
+        explanation.policies = dispatched.notes;
+        explanation.policies_left_out = dispatched.left_out;
+        let policy_failure = ValidationCode::EndorsementPolicyFailure;
+        match dispatched.refusal {
+            Some(Refused::By(refusal)) => return Ok(refusal),
+            Some(Refused::Policy(policy)) => {
+                return Ok((policy_failure, Reason::Policy { policy }));
+            }
+            Some(Refused::Changed(key, by)) => {
+                let by = self.tx_ref(by);
+                return Ok((policy_failure, Reason::KeyPolicyChanged { key, by }));
+            }
+            None => {}
+        }
+        if let Some(earlier) = self.earlier_in_block(tx, endorser.tx_id) {
+            let reason = Reason::Duplicate { earlier };
+            return Ok((ValidationCode::DuplicateTxid, reason));
+        }
+        let (code, conflict) = self.conflict(tx, &call.rwset)?;
+        Ok((code, conflict.unwrap_or(Reason::Valid)))
+    }
+
+    fn dispatch<'a>(
+        &self,
+        call: &ChaincodeCall<'a>,
+        signers: &[Arc<Identity>],
+        changed: &Changed<'_>,
+    ) -> Result<Dispatched<'a>, Error> {
+        let policies = Policies {
+            bundle: self.bundle(),
+            facts: &self.facts,
+            state: self.before.state,
+            with_metadata: &self.before.with_metadata,
+        };
+        Ok(policies.dispatch(call, signers, changed)?)
+    }
+
+    /// Whose policies the transactions before `tx` change, if their own policies hold.
+    fn changed_before(&self, tx: TxIndex) -> Result<Changed<'_>, Error> {
+        let mut changed = Changed::new();
+        for (earlier, transaction) in self.numbered().take_while(|(earlier, _)| *earlier < tx) {
+            let Some(TxVerdict::Endorser { signers }) = self.verdict(earlier) else {
+                continue;
+            };
+            let (Some(call), Some(endorser)) = (call_of(transaction), endorser(transaction)) else {
+                continue;
+            };
+            let writes = |name: &str| !metadata_writes(&call.rwset, name).is_empty();
+            let names = call.rwset.namespaces.iter().map(|ns| ns.name);
+            if !names.clone().any(writes) || self.earlier_in_ledger(endorser.tx_id)?.is_some() {
+                continue;
+            }
+            let dispatched = self.dispatch(call, signers, &changed)?;
+            for name in dispatched.held {
+                for key in metadata_writes(&call.rwset, name) {
+                    changed.entry(key).or_insert(earlier);
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The first transaction with the id in an earlier block.
+    fn earlier_in_ledger(&self, id: &str) -> Result<Option<TxRef>, ledger::Error> {
+        let found = self.before.past.locate(id)?;
+        let found = found.filter(|found| found.block < self.before.number);
+        Ok(found.map(|found| TxRef {
+            block: found.block.0,
+            tx: u64::from(found.index.0),
+            txid: Some(id.to_owned()),
+        }))
+    }
+
+    /// The transaction of this block that has the id before `tx`, and passed up to here.
+    fn earlier_in_block(&self, tx: TxIndex, id: &str) -> Option<TxRef> {
+        let mut before = self.numbered().take_while(|(earlier, _)| *earlier < tx);
+        let (found, _) = before.find(|(earlier, transaction)| {
+            let same = endorser(transaction).is_some_and(|endorser| endorser.tx_id == id);
+            same && self.endorsed_code(*earlier).is_valid()
+        })?;
+        Some(self.tx_ref(found))
+    }
+
+    fn conflict(
+        &self,
+        tx: TxIndex,
+        rwset: &RwSet<'_>,
+    ) -> Result<(ValidationCode, Option<Reason>), Error> {
+        let before = self.numbered().take_while(|(earlier, _)| *earlier < tx);
+        let valid = before.filter(|(earlier, _)| self.stored_code(*earlier).is_valid());
+        let earlier: Earlier<'_> = valid
+            .filter_map(|(earlier, transaction)| {
+                let written = &call_of(transaction)?.rwset;
+                Some((earlier, written_of_read(written, rwset)?))
+            })
+            .collect();
+        let conflicts = Conflicts {
+            block: self.before.number,
+            tx,
+            rwset,
+            state: self.before.state,
+            past: self.before.past,
+            lifetimes: self.endorsed.lifetimes(),
+        };
+        conflicts.find(&earlier)
+    }
+
+    fn tx_ref(&self, tx: TxIndex) -> TxRef {
+        let transaction = self.transaction(tx);
+        TxRef {
+            block: self.before.number.0,
+            tx: u64::from(tx.0),
+            txid: transaction.map(|transaction| transaction.index_id.as_str().to_owned()),
+        }
+    }
+
+    fn decoded(&self) -> &DecodedBlock {
+        self.endorsed.verified().decoded()
+    }
+
+    /// The configuration of the block; the genesis block's is its own.
+    fn bundle(&self) -> &Bundle {
+        self.endorsed.verified().bundle()
+    }
+
+    fn transaction(&self, tx: TxIndex) -> Option<&DecodedTx<'_>> {
+        let transactions = &self.decoded().contents().transactions;
+        transactions.get(usize::try_from(tx.0).ok()?)
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (TxIndex, &DecodedTx<'_>)> {
+        (0_u32..)
+            .map(TxIndex)
+            .zip(&self.decoded().contents().transactions)
+    }
+
+    fn verdict(&self, tx: TxIndex) -> Option<&TxVerdict> {
+        let verdicts = self.endorsed.verified().verdicts();
+        verdicts.get(usize::try_from(tx.0).ok()?)
+    }
+
+    fn endorsed_code(&self, tx: TxIndex) -> ValidationCode {
+        code_at(self.endorsed.codes(), tx)
+    }
+
+    fn stored_code(&self, tx: TxIndex) -> ValidationCode {
+        code_at(&self.stored, tx)
+    }
+}
+
+fn code_at(codes: &[ValidationCode], tx: TxIndex) -> ValidationCode {
+    let index = usize::try_from(tx.0).unwrap_or(usize::MAX);
+    let code = codes.get(index).copied();
+    code.unwrap_or(ValidationCode::NotValidated)
+}
+
+/// The codes in a stored block's filter.
+fn stored_codes(decoded: &DecodedBlock) -> Vec<ValidationCode> {
+    let slots = &decoded.contents().metadata;
+    let filter = slots.get(metadata_index::TRANSACTIONS_FILTER);
+    let code = |number: &u8| ValidationCode::from_number(*number);
+    filter
+        .copied()
+        .unwrap_or_default()
+        .iter()
+        .map(|number| code(number).unwrap_or(ValidationCode::NotValidated))
+        .collect()
+}
+
+/// The block before a stored one, as that one names it: the chain was checked when it was stored.
+fn tip_before(decoded: &DecodedBlock) -> ChainTip {
+    let previous = decoded.contents().previous_hash;
+    ChainTip {
+        number: BlockNumber(decoded.number().0.saturating_sub(1)),
+        header_hash: Digest(previous.try_into().unwrap_or_default()),
+    }
+}
+
+fn endorser<'t, 'a>(transaction: &'t DecodedTx<'a>) -> Option<&'t EndorserTx<'a>> {
+    match &transaction.body {
+        TxBody::Signed {
+            kind: SignedKind::Endorser(endorser),
+            ..
+        } => Some(endorser),
+        TxBody::Signed { .. } | TxBody::Refused(_) => None,
+    }
+}
+
+fn call_of<'t, 'a>(transaction: &'t DecodedTx<'a>) -> Option<&'t ChaincodeCall<'a>> {
+    endorser(transaction)?.action.as_ref().ok()
+}
+
+/// Whom an envelope names as its creator, as far as it decodes.
+fn claimed_creator(envelope: &[u8]) -> Option<&[u8]> {
+    let envelope = Envelope::decode(envelope).ok()?;
+    let header = Payload::decode(envelope.payload).ok()?.header?;
+    ChannelHeader::decode(header.channel_header).ok()?;
+    let signature = SignatureHeader::decode(header.signature_header).ok()?;
+    (!signature.creator.is_empty()).then_some(signature.creator)
+}
+
+/// The state before a block, as the endorsement stage asks for it.
+#[derive(Clone, Copy)]
+struct At<'s> {
+    state: &'s (dyn StateReader + Sync),
+    past: &'s dyn Past,
+    last: Option<BlockNumber>,
+}
+
+impl<'s> Frontier for At<'s> {
+    type View = Self;
+
+    fn wait_until_validated(&self, block: BlockNumber) -> bool {
+        self.last.is_some_and(|last| block <= last)
+    }
+
+    fn view(&self) -> Result<Self, ledger::Error> {
+        Ok(*self)
+    }
+}
+
+impl FrontierView for At<'_> {
+    fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error> {
+        let found = self.past.locate(id)?;
+        Ok(found.is_some_and(|found| Some(found.block) <= self.last))
+    }
+
+    fn indexed(&self) -> Option<BlockNumber> {
+        self.last
+    }
+}
+
+impl StateReader for At<'_> {
+    fn version(
+        &self,
+        namespace: NamespaceRef<'_>,
+        key: &[u8],
+    ) -> Result<Option<Version>, ledger::Error> {
+        self.state.version(namespace, key)
+    }
+
+    fn get(
+        &self,
+        namespace: NamespaceRef<'_>,
+        key: &[u8],
+    ) -> Result<Option<StateValue>, ledger::Error> {
+        self.state.get(namespace, key)
+    }
+
+    fn range(
+        &self,
+        namespace: NamespaceRef<'_>,
+        start: &[u8],
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
+    ) -> Result<(), ledger::Error> {
+        self.state.range(namespace, start, end, visit)
+    }
+
+    fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, ledger::Error> {
+        self.state.expiring(block)
+    }
+}

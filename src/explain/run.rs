@@ -1,0 +1,232 @@
+//! Explaining a transaction of a ledger: which way the state before its block is brought back.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::block::{Before, BlockExplainer};
+use super::error::Error;
+use super::history::HistoricState;
+use super::past::{LedgerPast, Removals};
+use super::reason::Explanation;
+use super::replay::Replayed;
+use crate::channel::{Bundle, ConfigBlock};
+use crate::decode::{SignedKind, TxBody, decode_transaction};
+use crate::ledger::{Ledger, StateReader, View};
+use crate::limits;
+use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
+use crate::proto::wire::Message;
+use crate::types::{BlockNumber, Namespace, NamespaceRef, TxIndex, ValidationCode};
+
+/// The key of the channel configuration, in the namespace without a name.
+const CONFIG_KEY: &[u8] = b"CHANNEL_CONFIG_ENV_BYTES";
+
+/// How to bring the state before the block back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum How {
+    /// From histories where they suffice, else by a replay.
+    #[default]
+    Fastest,
+    /// By a replay of all blocks before.
+    Replay,
+}
+
+/// How far a replay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Blocks replayed.
+    pub done: u64,
+    /// Blocks to replay.
+    pub total: u64,
+}
+
+/// Explains a transaction of a ledger. `progress` is told how far a replay is, where one is needed: it
+/// takes about as long as `rebuild-state`, and holds the state of that height in memory.
+///
+/// # Errors
+/// There is no such transaction; or the ledger is damaged or failed.
+pub fn explain(
+    ledger: &Ledger,
+    block: BlockNumber,
+    tx: TxIndex,
+    how: How,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Explanation, Error> {
+    let height = ledger.height();
+    if block.0 >= height {
+        let number = block;
+        return Err(Error::NoBlock { number, height });
+    }
+    // What decodes or evaluates may need a deep stack.
+    let workers = rayon::ThreadPoolBuilder::new()
+        .stack_size(limits::WORKER_STACK_BYTES)
+        .build()?;
+    workers.install(|| {
+        let past = Stored { ledger, block, tx };
+        if how == How::Fastest
+            && let Some(explanation) = past.from_history()?
+        {
+            return Ok(explanation);
+        }
+        past.from_replay(progress)
+    })
+}
+
+/// A stored transaction.
+struct Stored<'l> {
+    ledger: &'l Ledger,
+    block: BlockNumber,
+    tx: TxIndex,
+}
+
+impl Stored<'_> {
+    /// The explanation from what histories say; `None` where they do not suffice.
+    fn from_history(&self) -> Result<Option<Explanation>, Error> {
+        let view = self.ledger.view()?;
+        let with_metadata = view.namespaces_with_metadata()?;
+        let bundle = self.bundle_from_blocks(&view)?;
+        let state = HistoricState::new(view, self.block, with_metadata.clone());
+        let explanation = self.explain(bundle, &state, with_metadata, Removals::new());
+        // An error may come from a wrong answer, too.
+        if state.sufficed() {
+            explanation.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn from_replay(&self, progress: &mut dyn FnMut(Progress)) -> Result<Explanation, Error> {
+        let total = self.block.0;
+        let watched = self.hashed_reads()?;
+        let replayed = Replayed::new(self.ledger, self.block, &watched, &mut |done| {
+            progress(Progress { done, total });
+        })?;
+        let Replayed { state, removals } = replayed;
+        let bundle = match self.block {
+            BlockNumber(0) => None,
+            block => {
+                let config = state.get(NamespaceRef::public(""), CONFIG_KEY)?;
+                let config = config.ok_or(Error::NoConfig { block })?;
+                Some(self.bundle(&config.value)?)
+            }
+        };
+        let with_metadata = state.namespaces_with_metadata().cloned().collect();
+        self.explain(bundle, &state, with_metadata, removals)
+    }
+
+    fn explain(
+        &self,
+        bundle: Option<Arc<Bundle>>,
+        state: &(dyn StateReader + Sync),
+        with_metadata: Vec<Namespace>,
+        removals: Removals,
+    ) -> Result<Explanation, Error> {
+        let past = LedgerPast {
+            ledger: self.ledger,
+            removals,
+        };
+        let before = Before {
+            channel: self.ledger.channel(),
+            number: self.block,
+            bundle,
+            state,
+            past: &past,
+            with_metadata,
+        };
+        BlockExplainer::new(before, self.bytes(self.block)?)?.explain(self.tx)
+    }
+
+    fn bytes(&self, number: BlockNumber) -> Result<Bytes, Error> {
+        let block = self.ledger.view()?.block(number)?;
+        let height = self.ledger.height();
+        block
+            .map(Bytes::from_owner)
+            .ok_or(Error::NoBlock { number, height })
+    }
+
+    fn bundle(&self, config_envelope: &[u8]) -> Result<Arc<Bundle>, Error> {
+        let bundle = Bundle::from_genesis(self.ledger.channel(), config_envelope)?;
+        Ok(Arc::new(bundle))
+    }
+
+    /// The configuration in force before the block, from the last config block before it.
+    fn bundle_from_blocks(&self, view: &View) -> Result<Option<Arc<Bundle>>, Error> {
+        if self.block.0 == 0 {
+            return Ok(None);
+        }
+        let last = self.ledger.info()?.last_config;
+        if last.is_some_and(|last| last < self.block) {
+            let config = view.get(NamespaceRef::public(""), CONFIG_KEY)?;
+            let config = config.ok_or(Error::NoConfig { block: self.block })?;
+            return self.bundle(&config.value).map(Some);
+        }
+        for number in (0..self.block.0).rev().map(BlockNumber) {
+            if let Some(config) = config_of(&self.bytes(number)?) {
+                return self.bundle(&config).map(Some);
+            }
+        }
+        Err(Error::NoConfig { block: self.block })
+    }
+
+    /// The hashed keys that the transaction read.
+    fn hashed_reads(&self) -> Result<HashSet<(Namespace, Vec<u8>)>, Error> {
+        let bytes = self.bytes(self.block)?;
+        let mut keys = HashSet::new();
+        let block = Block::decode(&bytes).unwrap_or_default();
+        let index = usize::try_from(self.tx.0).unwrap_or(usize::MAX);
+        let data = block.data.unwrap_or_default().data;
+        let Some(TxBody::Signed {
+            kind: SignedKind::Endorser(endorser),
+            ..
+        }) = data.get(index).map(|bytes| decode_transaction(bytes).body)
+        else {
+            return Ok(keys);
+        };
+        for ns in endorser
+            .action
+            .iter()
+            .flat_map(|call| &call.rwset.namespaces)
+        {
+            for collection in &ns.collections {
+                let namespace = NamespaceRef::hashed(ns.name, collection.name).to_owned();
+                let reads = collection.hashed_reads.iter();
+                keys.extend(reads.map(|read| (namespace.clone(), read.key_hash.to_vec())));
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// The configuration that a stored block leads to, if it does.
+fn config_of(block: &[u8]) -> Option<Vec<u8>> {
+    let block = Block::decode(block).ok()?;
+    let number = block.header.as_ref().map_or(0, |header| header.number);
+    let metadata = block.metadata.unwrap_or_default().metadata;
+    let filter = metadata.get(metadata_index::TRANSACTIONS_FILTER).copied();
+    let data = block.data.unwrap_or_default().data;
+    if number == 0 {
+        let config = ConfigBlock::of_envelope(data.first()?).ok()?;
+        return Some(config.config_envelope.to_vec());
+    }
+    let coded = data.iter().zip(filter.unwrap_or_default());
+    let valid = coded.filter(|(_, code)| **code == ValidationCode::Valid.number());
+    let configs = valid.filter_map(|(envelope, _)| config_in(envelope));
+    configs.last()
+}
+
+fn config_in(envelope: &[u8]) -> Option<Vec<u8>> {
+    // A glance first: most transactions are none.
+    let payload = Payload::decode(Envelope::decode(envelope).ok()?.payload).ok()?;
+    let header = ChannelHeader::decode(payload.header?.channel_header).ok()?;
+    if header.r#type != header_type::CONFIG {
+        return None;
+    }
+    match decode_transaction(envelope).body {
+        TxBody::Signed {
+            kind: SignedKind::Config(config),
+            ..
+        } => Some(config.to_vec()),
+        TxBody::Signed { .. } | TxBody::Refused(_) => None,
+    }
+}
