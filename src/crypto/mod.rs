@@ -20,6 +20,7 @@ mod ed25519;
 mod error;
 mod hash;
 mod key;
+mod p256;
 mod rsa;
 
 #[cfg(test)]

@@ -1,0 +1,3 @@
+//! The engine beside the library, number by number.
+
+mod arithmetic;
