@@ -42,6 +42,7 @@ impl Fp {
     }
 
     /// The number.
+    #[cfg(test)]
     pub(super) fn to_limbs(self) -> Limbs {
         let [l0, l1, l2, l3] = self.0.0;
         Self(reduce([l0, l1, l2, l3, 0, 0, 0, 0])).0

@@ -32,11 +32,6 @@ impl Limbs {
         self.0 == [0; 4]
     }
 
-    pub(super) fn is_odd(self) -> bool {
-        let [lowest, ..] = self.0;
-        lowest & 1 == 1
-    }
-
     pub(super) fn less(self, other: Self) -> bool {
         self.minus(other).1
     }
@@ -85,7 +80,6 @@ impl Limbs {
         if borrow && !carry { self } else { reduced }
     }
 
-    /// The bits from `at` on, as many as `u8` has; bits above the number are zero.
     #[cfg(test)]
     pub(super) fn bit(self, at: usize) -> bool {
         self.0[at / 64] >> (at % 64) & 1 == 1

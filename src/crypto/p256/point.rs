@@ -66,11 +66,6 @@ impl Affine {
         Self { x: self.x, y }
     }
 
-    /// Twice the point.
-    pub(super) fn double(self) -> Xyzz {
-        Xyzz::from(self).double()
-    }
-
     /// The sum with `other`, given `1 / (other.x - self.x)`.
     #[inline]
     pub(super) fn plus(self, other: Self, inverse: Fp) -> Self {

@@ -55,7 +55,7 @@ impl Sum<'_> {
 }
 
 /// (2^256 - 1) / 2 modulo n. A comb sum of v is that of 2 v - (2^256 - 1), so v = u/2 + this for u.
-const HALF_OF_ALL_ONES: Limbs = Limbs([
+pub(super) const HALF_OF_ALL_ONES: Limbs = Limbs([
     0x8623_1a9e_81ce_6d57,
     0x218c_82a9_2c74_30bd,
     0x8000_0000_0000_0000,

@@ -21,7 +21,7 @@ pub(super) const MODULUS_LESS_ORDER: Limbs =
 const NEGATIVE_INVERSE: u64 = 0xccd1_c8aa_ee00_bc4f;
 
 /// R^2 modulo n.
-const R_SQUARED: Limbs = Limbs([
+pub(super) const R_SQUARED: Limbs = Limbs([
     0x8324_4c95_be79_eea2,
     0x4699_799c_49bd_6fa6,
     0x2845_b239_2b6b_ec59,
