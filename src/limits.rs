@@ -48,6 +48,23 @@ pub const CONFIG_MESSAGE_DEPTH_MAX: u32 = 64;
 /// An RSA modulus that is used: 16,384 bits. Larger ones are read, but verify nothing.
 pub const RSA_MODULUS_BYTES_MAX: usize = 2048;
 
+/// P-256 keys of accepted identities that are known for tables of multiples, over all channels.
+pub const P256_KEYS_KNOWN_MAX: usize = 1 << 16;
+
+/// Bytes of small tables, 8 KiB each: keys in use.
+pub const P256_WARM_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of large tables, 64 KiB each: keys that sign very much, such as endorsers'.
+pub const P256_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Signatures that a key must have had verified before its small table is computed, which takes about
+/// as long as verifying 3 signatures without one.
+pub const P256_WARM_AFTER_SIGNATURES: u32 = 8;
+
+/// Signatures more before its large table is computed, which takes about as long as verifying 150
+/// signatures with the small one.
+pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
+
 /// Names whose chaincode definition, or lack of one, is remembered on one channel.
 pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 

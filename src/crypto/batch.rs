@@ -1,10 +1,13 @@
 //! The seam: lists of identity signatures in, one verdict each out.
 //!
-//! Whatever makes this fast works behind these two functions. Invariant: the verdict of a job is
-//! that of [`verify`] on this job alone.
+//! Whatever makes this fast works behind these functions. Invariant: the verdict of a job is that of
+//! [`verify`] on this job alone, which leaves everything to the libraries.
+
+use std::sync::Arc;
 
 use crate::crypto::hash::sha3_256_parts;
-use crate::crypto::{PublicKey, Sha256, SignatureHash, ecdsa, sha256};
+use crate::crypto::p256::{self, Answer, Backend, LeasedTable, Slot};
+use crate::crypto::{EcdsaKey, PublicKey, Sha256, SignatureHash, ecdsa, sha256};
 use crate::types::Digest;
 
 /// A message in two pieces: what is signed is `head` followed by `tail`.
@@ -32,17 +35,120 @@ pub struct SignatureJob<'a> {
     pub signature: &'a [u8],
 }
 
-/// Verifies every job; the verdicts stand in the order of the jobs.
+/// Jobs that are verified together: they share one inversion, and what is known of them fits into the
+/// cache beside some tables.
+const JOBS_TOGETHER: usize = 256;
+
+/// Verifies every job; the verdicts stand in the order of the jobs. Uses the backend that is in use.
 #[must_use]
 pub fn verify_batch(jobs: &[SignatureJob<'_>]) -> Vec<bool> {
-    let mut heads = SharedHead::default();
-    let mut rest = jobs.iter();
-    let mut verdicts = Vec::with_capacity(jobs.len());
-    while let Some(job) = rest.next() {
-        let next = rest.as_slice().first();
-        verdicts.push(verify_with(job, |job| heads.digest(job, next)));
+    verify_batch_with(Backend::in_use(), jobs)
+}
+
+/// [`verify_batch`] with a backend of the caller's choice, one that is available.
+#[must_use]
+pub fn verify_batch_with(backend: Backend, jobs: &[SignatureJob<'_>]) -> Vec<bool> {
+    let mut verdicts = vec![false; jobs.len()];
+    for (jobs, verdicts) in jobs
+        .chunks(JOBS_TOGETHER)
+        .zip(verdicts.chunks_mut(JOBS_TOGETHER))
+    {
+        let tables = match backend {
+            Backend::Library => Tables::default(),
+            Backend::Scalar | Backend::Avx512Ifma => Tables::of(jobs),
+        };
+        verify_together(backend, jobs, &tables, verdicts);
     }
     verdicts
+}
+
+/// A P-256 signature that a backend checks.
+struct Pending<'a, 'v> {
+    job: &'a SignatureJob<'a>,
+    key: &'a EcdsaKey,
+    digest: Digest,
+    verdict: &'v mut bool,
+}
+
+fn verify_together(
+    backend: Backend,
+    jobs: &[SignatureJob<'_>],
+    tables: &Tables,
+    verdicts: &mut [bool],
+) {
+    let mut heads = SharedHead::default();
+    let mut checks = Vec::with_capacity(jobs.len());
+    let mut pending = Vec::with_capacity(jobs.len());
+    let nexts = jobs.iter().skip(1).map(Some).chain([None]);
+    for (at, ((job, next), verdict)) in jobs.iter().zip(nexts).zip(verdicts).enumerate() {
+        let (PublicKey::Ecdsa(key), Some(table)) = (job.key, tables.of_job(at)) else {
+            *verdict = verify_with(job, |job| heads.digest(job, next));
+            continue;
+        };
+        // What is not in range is no good signature, and needs no digest.
+        let Some(numbers) = ecdsa::p256_numbers(key, job.signature) else {
+            continue;
+        };
+        let digest = heads.digest(job, next);
+        checks.push(numbers.check(&digest.0, table));
+        pending.push(Pending {
+            job,
+            key,
+            digest,
+            verdict,
+        });
+    }
+    for (pending, answer) in pending.into_iter().zip(p256::answers(backend, &checks)) {
+        *pending.verdict = match answer {
+            Answer::Good => true,
+            // The library has the last word on what was not found good.
+            Answer::Bad | Answer::Unsure => {
+                ecdsa::verify_identity(pending.key, pending.digest.as_ref(), pending.job.signature)
+            }
+        };
+    }
+}
+
+/// The tables of the keys of some jobs.
+#[derive(Default)]
+struct Tables {
+    tables: Vec<Option<Arc<LeasedTable>>>,
+    /// Per job, where its key's table stands.
+    by_job: Vec<Option<usize>>,
+}
+
+impl Tables {
+    /// Looks each key up once, so that a table counts as many uses as it gets before it is decided
+    /// whether it is worth computing.
+    fn of(jobs: &[SignatureJob<'_>]) -> Self {
+        let mut slots: Vec<(&Arc<Slot>, u32)> = Vec::new();
+        let by_job = jobs
+            .iter()
+            .map(|job| {
+                let slot = job.key.table_slot()?;
+                // The same few keys sign again and again: the last ones first.
+                let known = slots
+                    .iter()
+                    .rposition(|(known, _)| Arc::ptr_eq(known, slot));
+                let at = known.unwrap_or(slots.len());
+                match slots.get_mut(at) {
+                    Some((_, uses)) => *uses += 1,
+                    None => slots.push((slot, 1)),
+                }
+                Some(at)
+            })
+            .collect();
+        let tables = slots
+            .into_iter()
+            .map(|(slot, uses)| slot.table(uses))
+            .collect();
+        Self { tables, by_job }
+    }
+
+    fn of_job(&self, at: usize) -> Option<&LeasedTable> {
+        let table = (*self.by_job.get(at)?)?;
+        self.tables.get(table)?.as_deref()
+    }
 }
 
 /// Verifies one identity signature by Fabric's rules. RSA never verifies.

@@ -9,6 +9,7 @@ use p224::ecdsa::signature::hazmat::PrehashVerifier as _;
 
 use crate::crypto::ecdsa_der::{self, EcdsaSignature};
 use crate::crypto::key::EcdsaEngine;
+use crate::crypto::p256::Numbers;
 use crate::crypto::{Curve, EcdsaKey};
 
 const SCALAR_LENGTH_MAX: usize = 66;
@@ -19,6 +20,19 @@ pub(super) fn verify_identity(key: &EcdsaKey, digest: &[u8], signature: &[u8]) -
     ecdsa_der::parse_ecdsa_signature(signature)
         .filter(|signature| is_low_s(key.curve(), signature.s))
         .is_some_and(|signature| verify_numbers(key, digest, signature))
+}
+
+/// The numbers of an identity's P-256 signature; `None` for one that no digest makes good.
+pub(super) fn p256_numbers(key: &EcdsaKey, signature: &[u8]) -> Option<Numbers> {
+    if key.curve() != Curve::P256 {
+        return None;
+    }
+    let signature = ecdsa_der::parse_ecdsa_signature(signature)
+        .filter(|signature| is_low_s(Curve::P256, signature.s))?;
+    let (mut r, mut s) = ([0; SCALAR_LENGTH_MAX], [0; SCALAR_LENGTH_MAX]);
+    let r = fixed_length(signature.r, &mut r, 32)?;
+    let s = fixed_length(signature.s, &mut s, 32)?;
+    Numbers::new(r.try_into().ok()?, s.try_into().ok()?)
 }
 
 /// A certificate's signature over `digest`: high-S is as good as low-S.
@@ -40,7 +54,7 @@ fn is_low_s(curve: Curve, s: &[u8]) -> bool {
     s.first().is_some_and(|top| *top < 0x80) && doubled.lt(order.iter().copied())
 }
 
-fn verify_numbers(key: &EcdsaKey, digest: &[u8], signature: EcdsaSignature<'_>) -> bool {
+pub(super) fn verify_numbers(key: &EcdsaKey, digest: &[u8], signature: EcdsaSignature<'_>) -> bool {
     let length = key.curve().scalar_length();
     let (mut r, mut s) = ([0; SCALAR_LENGTH_MAX], [0; SCALAR_LENGTH_MAX]);
     let (Some(r), Some(s)) = (

@@ -4,12 +4,13 @@
 //! kind is not decided here.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
 };
 
+use crate::crypto::p256::{self, Slot};
 use crate::crypto::{Ed25519Key, KeyError, RsaKey};
 
 /// The four curves of Go's `crypto/elliptic`, all of which Fabric accepts.
@@ -82,6 +83,28 @@ impl PublicKey {
             Self::Rsa(_) => "RSA",
         }
     }
+
+    /// Tells that an MSP accepted an identity with this key, so that it may be worth preparing for many
+    /// signatures. Changes no verdict.
+    ///
+    /// Call it for such keys only: what is prepared takes memory and time, which strangers must not be
+    /// able to use up.
+    pub fn expect_signatures(&self) {
+        if let Self::Ecdsa(key) = self
+            && key.curve() == Curve::P256
+        {
+            let slot = || p256::TABLES.slot(key.point());
+            key.0.table_slot.get_or_init(slot);
+        }
+    }
+
+    /// Where the key's table is, if it may have one.
+    pub(super) fn table_slot(&self) -> Option<&Arc<Slot>> {
+        match self {
+            Self::Ecdsa(key) => key.0.table_slot.get()?.as_ref(),
+            Self::Ed25519(_) | Self::Rsa(_) => None,
+        }
+    }
 }
 
 /// An ECDSA public key. Cheap to clone.
@@ -92,6 +115,7 @@ struct EcdsaKeyInner {
     curve: Curve,
     point: Box<[u8]>,
     engine: EcdsaEngine,
+    table_slot: OnceLock<Option<Arc<Slot>>>,
 }
 
 /// Whatever verifies for this curve, prepared.
@@ -125,6 +149,7 @@ impl EcdsaKey {
             curve,
             point: bytes.into(),
             engine,
+            table_slot: OnceLock::new(),
         })))
     }
 

@@ -20,16 +20,18 @@ mod ed25519;
 mod error;
 mod hash;
 mod key;
+mod p256;
 mod rsa;
 
 #[cfg(test)]
 mod tests;
 
-pub use batch::{SignatureJob, SignedMessage, verify, verify_batch};
+pub use batch::{SignatureJob, SignedMessage, verify, verify_batch, verify_batch_with};
 pub use certificate::{SignatureAlgorithm, verify_certificate_signature, verify_crl_signature};
 pub use ecdsa_der::{EcdsaSignature, encode_ecdsa_signature, parse_ecdsa_signature};
 pub use ed25519::Ed25519Key;
 pub use error::KeyError;
 pub use hash::{HashFunction, Sha256, SignatureHash, sha256, sha256_parts};
 pub use key::{Curve, EcdsaKey, PublicKey};
+pub use p256::{BACKEND_VARIABLE, Backend, BackendError};
 pub use rsa::RsaKey;

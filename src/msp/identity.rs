@@ -191,9 +191,14 @@ impl Identity {
     }
 
     fn standing(&self) -> Result<&Standing, &InvalidIdentity> {
-        self.standing
-            .get_or_init(|| self.msp.standing(&self.imported))
-            .as_ref()
+        let find_out = || {
+            let standing = self.msp.standing(&self.imported);
+            if standing.is_ok() {
+                self.key().expect_signatures();
+            }
+            standing
+        };
+        self.standing.get_or_init(find_out).as_ref()
     }
 
     fn valid(&self) -> Result<&Standing, Unsatisfied> {

@@ -1,0 +1,358 @@
+//! Which keys have tables.
+//!
+//! ```text
+//!            an MSP accepted it         some signatures       many more
+//!   any key ------------------> known --------------> warm --------------> hot
+//!   (library)                 (library)  ^              |                   |
+//!                                        '--------------'-------------------'
+//!                                            a key that is used more needs the room
+//! ```
+//!
+//! Invariants:
+//! - the tables' bytes stay within the limits, those of keys in use by a running batch included;
+//! - a table is computed only for a key that an MSP accepted, and only after so many signatures that
+//!   computing it cost less than verifying them did: a flood of keys cannot make the peer compute
+//!   tables instead of verifying;
+//! - a newcomer takes the room of another key only if it signed more than twice as much lately, so a
+//!   flood of keys that sign little displaces none that sign much;
+//! - whether a key has a table changes no verdict.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use arc_swap::ArcSwapOption;
+
+use super::point::Affine;
+use super::table::{Size, Table};
+
+/// What a cache may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableLimits {
+    /// Keys that are known, with or without a table.
+    pub(crate) keys_max: usize,
+    /// Bytes of warm tables.
+    pub(crate) warm_bytes_max: usize,
+    /// Bytes of hot tables.
+    pub(crate) hot_bytes_max: usize,
+    /// Signatures that a key must have had verified before it gets a warm table.
+    pub(crate) warm_after: u32,
+    /// Signatures that a warm key must have had verified before its table becomes hot.
+    pub(crate) hot_after: u32,
+}
+
+/// The keys that may have tables.
+#[derive(Debug)]
+pub(crate) struct TableCache(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: TableLimits,
+    /// Keys by their points; the keys themselves hold their slots.
+    known: Mutex<HashMap<[u8; 65], Weak<Slot>>>,
+    warm: Class,
+    hot: Class,
+    /// Signatures of all keys: the clock by which uses are forgotten.
+    signatures: AtomicU64,
+}
+
+/// The tables of one size.
+#[derive(Debug)]
+struct Class {
+    size: Size,
+    bytes_max: usize,
+    bytes: Arc<AtomicUsize>,
+    /// Those that have such a table, and some that had one, in no order.
+    residents: Mutex<Residents>,
+}
+
+#[derive(Debug, Default)]
+struct Residents {
+    slots: Vec<Weak<Slot>>,
+    /// Where the next search for a victim begins.
+    hand: usize,
+}
+
+/// What the cache knows of a key.
+pub(crate) struct Slot {
+    cache: Weak<Shared>,
+    point: Affine,
+    table: ArcSwapOption<LeasedTable>,
+    /// Signatures lately: the upper half says in which epoch that was.
+    uses: AtomicU64,
+    /// Signatures since the table changed, or was refused.
+    earned: AtomicU32,
+    /// Whether a thread is computing a table.
+    building: AtomicBool,
+}
+
+/// A table and the bytes that it takes from its class until nobody uses it any more.
+#[derive(Debug)]
+pub(crate) struct LeasedTable {
+    pub(super) table: Table,
+    _lease: Lease,
+}
+
+/// After so many signatures of all keys, the uses of each count half.
+const EPOCH_SIGNATURES: u64 = 1 << 20;
+
+/// Keys that are looked at to find one that is worth less than a newcomer.
+const CANDIDATES: usize = 16;
+
+impl TableCache {
+    pub(crate) fn new(limits: TableLimits) -> Self {
+        Self(Arc::new(Shared {
+            limits,
+            known: Mutex::default(),
+            warm: Class::new(Size::Warm, limits.warm_bytes_max),
+            hot: Class::new(Size::Hot, limits.hot_bytes_max),
+            signatures: AtomicU64::new(0),
+        }))
+    }
+
+    /// The slot of a key; the same for equal keys. `None` where the cache knows too many keys, or for
+    /// bytes that are no point.
+    pub(crate) fn slot(&self, point: &[u8]) -> Option<Arc<Slot>> {
+        let name: [u8; 65] = point.try_into().ok()?;
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = known.get(&name).and_then(Weak::upgrade) {
+            return Some(slot);
+        }
+        if known.len() >= self.0.limits.keys_max {
+            known.retain(|_, slot| slot.strong_count() > 0);
+        }
+        if known.len() >= self.0.limits.keys_max {
+            return None;
+        }
+        let slot = Arc::new(Slot {
+            cache: Arc::downgrade(&self.0),
+            point: Affine::from_uncompressed(point)?,
+            table: ArcSwapOption::empty(),
+            uses: AtomicU64::new(0),
+            earned: AtomicU32::new(0),
+            building: AtomicBool::new(false),
+        });
+        known.insert(name, Arc::downgrade(&slot));
+        Some(slot)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> (usize, usize) {
+        // Ordering: only tests read it, after all other threads have ended.
+        let read = |class: &Class| class.bytes.load(Ordering::Relaxed);
+        (read(&self.0.warm), read(&self.0.hot))
+    }
+
+    #[cfg(test)]
+    pub(super) fn residents(&self) -> (usize, usize) {
+        let count = |class: &Class| class.residents.lock().unwrap().slots.len();
+        (count(&self.0.warm), count(&self.0.hot))
+    }
+}
+
+impl Slot {
+    /// The key's table, where it has one or gets one for the `signatures` that are to be verified now.
+    pub(crate) fn table(self: &Arc<Self>, signatures: u32) -> Option<Arc<LeasedTable>> {
+        let table = self.table.load_full();
+        let Some(cache) = self.cache.upgrade() else {
+            return table;
+        };
+        self.count(signatures, cache.epoch(signatures));
+        // Ordering: counts of uses, which decide about nothing but speed.
+        let earned = self.earned.fetch_add(signatures, Ordering::Relaxed) + signatures;
+        let (class, price) = match &table {
+            None => (&cache.warm, cache.limits.warm_after),
+            Some(leased) if leased.table.size() == Size::Warm => {
+                (&cache.hot, cache.limits.hot_after)
+            }
+            Some(_) => return table,
+        };
+        if earned < price {
+            return table;
+        }
+        self.grow(class, &cache).or(table)
+    }
+
+    /// Counts uses, and forgets half of the former ones for every epoch that has passed.
+    fn count(&self, signatures: u32, epoch: u64) {
+        // Ordering: statistics. A count that is lost to another thread's is no harm.
+        let before = self.uses.load(Ordering::Relaxed);
+        let decayed = decayed(before, epoch);
+        let now = decayed
+            .saturating_add(u64::from(signatures))
+            .min(u64::from(u32::MAX));
+        self.uses.store(epoch << 32 | now, Ordering::Relaxed);
+    }
+
+    fn has(&self, size: Size) -> bool {
+        let table = self.table.load();
+        table
+            .as_ref()
+            .is_some_and(|leased| leased.table.size() == size)
+    }
+
+    fn uses(&self, epoch: u64) -> u64 {
+        // Ordering: statistics.
+        decayed(self.uses.load(Ordering::Relaxed), epoch)
+    }
+
+    /// Computes the next table, unless another thread does or there is no room. Either way the key must
+    /// earn the next attempt anew.
+    fn grow(self: &Arc<Self>, class: &Class, cache: &Shared) -> Option<Arc<LeasedTable>> {
+        // Ordering: Acquire and Release, so that the next thread to build sees the last one's table.
+        if self.building.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        self.earned.store(0, Ordering::Relaxed);
+        let grown = class.lease(self, cache).and_then(|lease| {
+            let table = Table::new(self.point, class.size)?;
+            let leased = Arc::new(LeasedTable {
+                table,
+                _lease: lease,
+            });
+            self.table.store(Some(Arc::clone(&leased)));
+            class.admit(self);
+            Some(leased)
+        });
+        self.building.store(false, Ordering::Release);
+        grown
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = self.table.load();
+        f.debug_struct("Slot")
+            .field("size", &table.as_ref().map(|leased| leased.table.size()))
+            .finish_non_exhaustive()
+    }
+}
+
+fn decayed(uses: u64, epoch: u64) -> u64 {
+    let passed = epoch.saturating_sub(uses >> 32);
+    let uses = uses & u64::from(u32::MAX);
+    u32::try_from(passed)
+        .ok()
+        .and_then(|passed| uses.checked_shr(passed))
+        .unwrap_or(0)
+}
+
+impl Shared {
+    fn epoch(&self, signatures: u32) -> u64 {
+        // Ordering: statistics.
+        let before = self
+            .signatures
+            .fetch_add(u64::from(signatures), Ordering::Relaxed);
+        before / EPOCH_SIGNATURES
+    }
+
+    fn epoch_now(&self) -> u64 {
+        self.epoch(0)
+    }
+}
+
+impl Class {
+    fn new(size: Size, bytes_max: usize) -> Self {
+        Self {
+            size,
+            bytes_max,
+            bytes: Arc::default(),
+            residents: Mutex::default(),
+        }
+    }
+
+    /// Room for one more table, if need be that of another key.
+    fn lease(&self, newcomer: &Slot, cache: &Shared) -> Option<Lease> {
+        self.free_room().or_else(|| {
+            self.evict_for(newcomer.uses(cache.epoch_now()), cache);
+            // None still where a running batch holds the victim's table.
+            self.free_room()
+        })
+    }
+
+    fn free_room(&self) -> Option<Lease> {
+        let bytes = self.size.bytes();
+        let add = |taken: usize| Some(taken + bytes).filter(|&sum| sum <= self.bytes_max);
+        // Ordering: the counter stands for itself; nothing is read on the strength of it.
+        self.bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .ok()?;
+        Some(Lease {
+            of: Arc::clone(&self.bytes),
+            bytes,
+        })
+    }
+
+    /// Takes the table of the key that was used least lately among a few, if that is less than half of
+    /// `uses`.
+    fn evict_for(&self, uses: u64, cache: &Shared) {
+        let epoch = cache.epoch_now();
+        let mut residents = self.lock();
+        let mut victim: Option<(u64, Arc<Slot>)> = None;
+        for _ in 0..CANDIDATES {
+            let Some(slot) = residents.next_of(self.size) else {
+                break;
+            };
+            let uses = slot.uses(epoch);
+            if victim.as_ref().is_none_or(|(least, _)| uses < *least) {
+                victim = Some((uses, slot));
+            }
+        }
+        if let Some((least, slot)) = victim
+            && least < uses / 2
+        {
+            slot.table.store(None);
+            slot.earned.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn admit(&self, slot: &Arc<Slot>) {
+        let mut residents = self.lock();
+        // Those that left are taken out when they are come across; so many cannot all be here.
+        if residents.slots.len() > CANDIDATES + 2 * self.bytes_max / self.size.bytes() {
+            residents
+                .slots
+                .retain(|slot| slot.upgrade().is_some_and(|slot| slot.has(self.size)));
+        }
+        residents.slots.push(Arc::downgrade(slot));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Residents> {
+        self.residents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Residents {
+    /// The next key that has a table of this size; those on the way that have none are taken out.
+    fn next_of(&mut self, size: Size) -> Option<Arc<Slot>> {
+        loop {
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            match self.slots.get(self.hand)?.upgrade() {
+                Some(slot) if slot.has(size) => {
+                    self.hand += 1;
+                    return Some(slot);
+                }
+                _ => drop(self.slots.swap_remove(self.hand)),
+            }
+        }
+    }
+}
+
+/// Bytes taken from a class; dropping it gives them back.
+#[derive(Debug)]
+struct Lease {
+    of: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Ordering: as in `free_room`.
+        self.of.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,114 @@
+//! P-256 signatures in great numbers, by few keys: sums of precomputed multiples.
+//!
+//! A signature (r, s) over a digest e is good where x(u1 G + u2 Q) = r modulo n, with u1 = e/s and
+//! u2 = r/s. With a table of multiples of Q, and one of G, that sum takes some 64 additions of table
+//! entries and hardly a doubling, where a library without the key's table needs 256 doublings. The
+//! equation is computed as it stands, so the accept set is the library's.
+//!
+//! ```text
+//!  batch.rs: DER, low S, digest --> cache: has the key a table? --no--> aws-lc-rs
+//!                                     | yes                                 ^
+//!                                     v                                     | not good
+//!               prepare: u1, u2 and their combs, one inversion a batch      | or unsure
+//!                                     v                                     |
+//!               portable | ifma: sum, compare with r -----------------------'
+//!                                     v good
+//!                                    true
+//! ```
+//!
+//! - **Exact.** The fast formulas cannot add equal or opposite points; that shows in the result (see
+//!   `point`) and goes to the library, as does r + n < p. Whatever is found *not* good is
+//!   verified again by the library: a flaw of this engine that garbles a point costs time but no verdict,
+//!   and good signatures, which are nearly all, are not slowed down. A bad signature then costs what it
+//!   costs in Fabric.
+//! - **Not constant in time, and right so.** Verification handles public data only: keys, signatures
+//!   and digests that every peer of the channel has. Nothing here may ever see a secret: signing is the
+//!   library's.
+//! - **Bounded.** Tables take the bytes that `limits.rs` grants, and only keys of identities that an MSP
+//!   accepted get any (see `cache`).
+//!
+//! Knows nothing of DER, hashes or identities.
+
+mod backend;
+mod cache;
+mod field;
+mod inverse;
+mod limbs;
+mod point;
+mod portable;
+mod prepare;
+mod scalar;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+pub use backend::{BACKEND_VARIABLE, Backend, BackendError};
+pub(super) use cache::{LeasedTable, Slot, TableCache, TableLimits};
+use limbs::Limbs;
+pub(super) use prepare::{Answer, Check};
+use scalar::Scalar;
+use table::{Size, Table};
+
+use crate::limits;
+
+/// The tables of all channels.
+pub(super) static TABLES: LazyLock<TableCache> = LazyLock::new(|| {
+    TableCache::new(TableLimits {
+        keys_max: limits::P256_KEYS_KNOWN_MAX,
+        warm_bytes_max: limits::P256_WARM_TABLE_BYTES_MAX,
+        hot_bytes_max: limits::P256_HOT_TABLE_BYTES_MAX,
+        warm_after: limits::P256_WARM_AFTER_SIGNATURES,
+        hot_after: limits::P256_HOT_AFTER_SIGNATURES,
+    })
+});
+
+static GENERATOR: LazyLock<Option<Table>> =
+    LazyLock::new(|| Table::new(point::Affine::generator()?, Size::Full));
+
+/// r and s of a signature, in range.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    r: Scalar,
+    s: Scalar,
+}
+
+impl Numbers {
+    /// `None` where one of them is zero or not below n: no such signature is good.
+    pub(super) fn new(r: &[u8; 32], s: &[u8; 32]) -> Option<Self> {
+        let number =
+            |bytes| Scalar::new(Limbs::from_be_bytes(bytes)).filter(|number| !number.is_zero());
+        Some(Self {
+            r: number(r)?,
+            s: number(s)?,
+        })
+    }
+
+    pub(super) fn check<'a>(&self, digest: &[u8; 32], table: &'a LeasedTable) -> Check<'a> {
+        Check {
+            table: &table.table,
+            r: self.r,
+            s: self.s,
+            digest: Limbs::from_be_bytes(digest),
+        }
+    }
+}
+
+/// Answers to a batch, in its order.
+pub(super) fn answers(backend: Backend, checks: &[Check<'_>]) -> Vec<Answer> {
+    let Some(generator) = &*GENERATOR else {
+        return vec![Answer::Unsure; checks.len()];
+    };
+    match backend {
+        Backend::Library => vec![Answer::Unsure; checks.len()],
+        Backend::Scalar => portable::answer_all(&prepare::prepare(checks), generator),
+        Backend::Avx512Ifma => portable::answer_all(&prepare::prepare(checks), generator),
+    }
+}
+
+/// Whether the CPU has what the lanes need.
+fn ifma_available() -> bool {
+    false
+}

@@ -1,0 +1,101 @@
+//! From a signature's numbers to the entries of the tables that are to be summed.
+//!
+//! A signature (r, s) over a digest e is good where x(u1 G + u2 Q) = r modulo n, with u1 = e/s and
+//! u2 = r/s. The inverses of all s of a batch cost one inversion and three products each.
+
+use super::limbs::Limbs;
+use super::scalar::{MODULUS_LESS_ORDER, Scalar};
+use super::table::{COMBS, Table, comb_bytes};
+
+/// A signature to check.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Check<'a> {
+    /// The table of the signer's key.
+    pub(super) table: &'a Table,
+    /// Above zero.
+    pub(super) r: Scalar,
+    /// Above zero.
+    pub(super) s: Scalar,
+    /// The digest as a number.
+    pub(super) digest: Limbs,
+}
+
+/// What a backend finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The equation holds.
+    Good,
+    /// It does not.
+    Bad,
+    /// One of the cases that the fast formulas leave to the library.
+    Unsure,
+}
+
+/// A check as the backends take it.
+#[derive(Debug, Clone)]
+pub(super) struct Sum<'a> {
+    pub(super) table: &'a Table,
+    /// Which entries of the generator's table, by comb.
+    pub(super) of_generator: [u8; COMBS],
+    /// Which entries of the key's table, by comb.
+    pub(super) of_key: [u8; COMBS],
+    /// What x must be.
+    pub(super) r: Limbs,
+}
+
+impl Sum<'_> {
+    /// The answer where x is not r: below p - n, it may still be r + n.
+    pub(super) fn other_x(&self) -> Answer {
+        if self.r.less(MODULUS_LESS_ORDER) {
+            Answer::Unsure
+        } else {
+            Answer::Bad
+        }
+    }
+}
+
+/// (2^256 - 1) / 2 modulo n. A comb sum of v is that of 2 v - (2^256 - 1), so v = u/2 + this for u.
+pub(super) const HALF_OF_ALL_ONES: Limbs = Limbs([
+    0x8623_1a9e_81ce_6d57,
+    0x218c_82a9_2c74_30bd,
+    0x8000_0000_0000_0000,
+    0x0000_0000_7fff_ffff,
+]);
+
+/// Prepares a batch.
+pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Vec<Sum<'a>> {
+    let offset = Scalar::reduced(HALF_OF_ALL_ONES);
+    halved_inverses(checks)
+        .into_iter()
+        .zip(checks)
+        .map(|(inverse, check)| {
+            let combs = |of: Scalar| comb_bytes(of.times(inverse).plus(offset).limbs());
+            Sum {
+                table: check.table,
+                of_generator: combs(Scalar::reduced(check.digest)),
+                of_key: combs(check.r),
+                r: check.r.limbs(),
+            }
+        })
+        .collect()
+}
+
+/// R / 2s for every s.
+fn halved_inverses(checks: &[Check<'_>]) -> Vec<Scalar> {
+    // Each 2s is taken for the Montgomery form of 2s / R, so that a chain of products stays in this form.
+    // The inverse of the last one lacks a factor R of being in it; so does all that follows from it.
+    let mut product = Scalar::ONE;
+    let mut inverses: Vec<Scalar> = checks
+        .iter()
+        .map(|check| {
+            let before = product;
+            product = product.times(check.s.double());
+            before
+        })
+        .collect();
+    let mut inverse = product.inverse();
+    for (before, check) in inverses.iter_mut().zip(checks).rev() {
+        (*before, inverse) = (before.times(inverse), inverse.times(check.s.double()));
+    }
+    inverses
+}

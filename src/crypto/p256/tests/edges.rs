@@ -1,0 +1,268 @@
+//! Signatures made to meet the special cases of the equation and of the formulas.
+
+use ::p256::AffinePoint;
+use ::p256::elliptic_curve::PrimeField as _;
+use ::p256::elliptic_curve::point::DecompressPoint as _;
+use ::p256::elliptic_curve::subtle::Choice;
+use ::p256::{ProjectivePoint, Scalar as Reference};
+
+use super::arithmetic::affine;
+use super::differential::{Random, inverse, multiple, negative, product, sign, sum};
+use super::{Key, SIZES, Signed, check};
+use crate::crypto::p256::Answer;
+use crate::crypto::p256::limbs::Limbs;
+use crate::crypto::p256::point::Affine;
+use crate::crypto::p256::scalar::{MODULUS_LESS_ORDER, ORDER};
+use crate::crypto::p256::table::{Size, comb_bytes};
+
+const ONE: Limbs = Limbs([1, 0, 0, 0]);
+
+const HALF_OF_ALL_ONES: Limbs = crate::crypto::p256::prepare::HALF_OF_ALL_ONES;
+
+fn small(number: u64) -> Limbs {
+    Limbs([number, 0, 0, 0])
+}
+
+fn good_one() -> (Key, Signed) {
+    let mut random = Random(3);
+    let generator = Affine::generator().unwrap();
+    let (secret, nonce) = (random.scalar(), random.scalar());
+    let point = multiple(nonce, generator);
+    let signed = sign(secret, nonce, &point, random.number());
+    (Key::new(&multiple(secret, generator), &SIZES), signed)
+}
+
+/// `secret * G` by another library: the tests' own `multiple` stops at n - 1.
+fn point_of(secret: Limbs) -> Affine {
+    let secret = Reference::from_repr(secret.to_be_bytes().into()).unwrap();
+    affine(&(ProjectivePoint::GENERATOR * secret))
+}
+
+/// The good signature of the key with this secret whose u1 and u2 are these.
+fn with_multiples(secret: Limbs, u1: Limbs, u2: Limbs) -> Signed {
+    let nonce = sum(u1, product(u2, secret));
+    let r = point_of(nonce).x.to_limbs().reduced_once(false, ORDER);
+    let s = product(r, inverse(u2));
+    Signed {
+        r,
+        s,
+        digest: product(u1, s),
+    }
+}
+
+/// What an entry of a table is, as a multiple of its point.
+fn entry(comb: usize, byte: u8) -> Limbs {
+    (0..8).fold(Limbs::ZERO, |multiple, tooth| {
+        let power = (0..comb + 32 * tooth).fold(ONE, |power, _| sum(power, power));
+        let set = byte >> tooth & 1 == 1;
+        sum(multiple, if set { power } else { negative(power) })
+    })
+}
+
+fn combs_of(u: Limbs) -> [u8; 32] {
+    comb_bytes(sum(product(u, inverse(small(2))), HALF_OF_ALL_ONES))
+}
+
+#[test]
+fn a_number_is_the_sum_of_its_entries() {
+    let mut random = Random(5);
+    for u in [
+        small(0),
+        ONE,
+        negative(ONE),
+        random.scalar(),
+        random.scalar(),
+    ] {
+        let entries = combs_of(u).into_iter().enumerate();
+        let total = entries.fold(Limbs::ZERO, |total, (comb, byte)| {
+            sum(total, entry(comb, byte))
+        });
+        assert_eq!(total, u);
+    }
+}
+
+#[test]
+fn keys_near_the_generator_are_like_any_other() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(11);
+    let secrets = (1..20).flat_map(|k| [small(k), negative(small(k))]);
+    let powers = (1..9).map(|k| entry(0, 0).plus_mod(small(k), ORDER));
+    for secret in secrets.chain(powers) {
+        let key = Key::new(&point_of(secret), &[Size::Warm, Size::Hot]);
+        let nonce = random.scalar();
+        let signed = sign(secret, nonce, &point_of(nonce), random.number());
+        assert!(signed.library_says(&key), "{secret:?}");
+        check(&key, &signed, Answer::Good, (&filler_key, &filler));
+        let other = Signed {
+            digest: random.number(),
+            ..signed
+        };
+        assert!(!other.library_says(&key));
+        check(&key, &other, Answer::Bad, (&filler_key, &filler));
+    }
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_ranges() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(13);
+    let secret = random.scalar();
+    let key = Key::new(&point_of(secret), &SIZES);
+    let half = product(inverse(small(2)), negative(ONE));
+    let ends = [
+        ONE,
+        small(2),
+        negative(ONE),
+        negative(small(2)),
+        half,
+        sum(half, ONE),
+    ];
+    // s as wanted, by the digest that it fits.
+    for s in ends {
+        let nonce = random.scalar();
+        let r = point_of(nonce).x.to_limbs().reduced_once(false, ORDER);
+        let digest = sum(product(s, nonce), negative(product(r, secret)));
+        let signed = Signed { r, s, digest };
+        assert!(signed.library_says(&key), "{s:?}");
+        check(&key, &signed, Answer::Good, (&filler_key, &filler));
+    }
+    // r as it comes out; digests that are zero modulo n (so u1 = 0), and others not below n.
+    for digest in [Limbs::ZERO, ORDER, ORDER.plus(ONE).0, Limbs([u64::MAX; 4])] {
+        let nonce = random.scalar();
+        let signed = sign(secret, nonce, &point_of(nonce), digest);
+        assert!(signed.library_says(&key), "{digest:?}");
+        check(&key, &signed, Answer::Good, (&filler_key, &filler));
+        for r in ends {
+            let other = Signed { r, ..signed };
+            let expected = if r.less(MODULUS_LESS_ORDER) {
+                Answer::Unsure
+            } else {
+                Answer::Bad
+            };
+            assert!(!other.library_says(&key));
+            check(&key, &other, expected, (&filler_key, &filler));
+        }
+    }
+    for outside in [Limbs::ZERO, ORDER, ORDER.plus(ONE).0, Limbs([u64::MAX; 4])] {
+        let r_outside = Signed {
+            r: outside,
+            ..filler
+        };
+        let s_outside = Signed {
+            s: outside,
+            ..filler
+        };
+        for signed in [r_outside, s_outside] {
+            assert!(signed.check(&key.tables[0]).is_none());
+            assert!(!signed.library_says(&filler_key), "{outside:?}");
+        }
+    }
+}
+
+/// x of the sum is r + n: only r below p - n leaves room for that.
+#[test]
+fn x_beyond_the_order_is_left_to_the_library() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(17);
+    let mut found = (0, 0);
+    for k in 0..24 {
+        // The points with x = n + k and with x = k, where there are any.
+        for (x, beyond) in [(ORDER.plus(small(k)).0, true), (small(k), false)] {
+            let decompressed = AffinePoint::decompress(&x.to_be_bytes().into(), Choice::from(0));
+            let Some(point) = Option::<AffinePoint>::from(decompressed) else {
+                continue;
+            };
+            if k == 0 {
+                continue; // r would be zero
+            }
+            let reference = |n: Limbs| Reference::from_repr(n.to_be_bytes().into()).unwrap();
+            let (s, digest) = (random.scalar(), random.scalar());
+            let (of_point, of_generator) = (
+                product(s, inverse(small(k))),
+                negative(product(digest, inverse(small(k)))),
+            );
+            let public = ProjectivePoint::from(point) * reference(of_point)
+                + ProjectivePoint::GENERATOR * reference(of_generator);
+            let key = Key::new(&affine(&public), &SIZES);
+            let signed = Signed {
+                r: small(k),
+                s,
+                digest,
+            };
+            assert!(signed.library_says(&key), "{k}");
+            if beyond {
+                found.0 += 1;
+                check(&key, &signed, Answer::Unsure, (&filler_key, &filler));
+            } else {
+                found.1 += 1;
+                check(&key, &signed, Answer::Good, (&filler_key, &filler));
+            }
+        }
+    }
+    assert!(found.0 > 3 && found.1 > 3, "{found:?}");
+}
+
+#[test]
+fn the_sum_is_infinity() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(19);
+    let secret = random.scalar();
+    let key = Key::new(&point_of(secret), &SIZES);
+    let (r, s) = (random.scalar(), random.scalar());
+    let digest = negative(product(r, secret));
+    let signed = Signed { r, s, digest };
+    assert!(!signed.library_says(&key));
+    check(&key, &signed, Answer::Unsure, (&filler_key, &filler));
+}
+
+/// Whoever knows a secret can choose u1 and u2 so that a partial sum meets an entry, or its opposite.
+/// The signature is good nevertheless.
+#[test]
+fn partial_sums_that_meet_an_entry_are_left_to_the_library() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(23);
+    for secret in [ONE, negative(ONE), small(2), random.scalar()] {
+        let key = Key::new(&point_of(secret), &SIZES);
+        for comb in [0, 1, 15, 30, 31] {
+            let u1 = random.scalar();
+            let combs = combs_of(u1);
+            let before = (0..comb).fold(Limbs::ZERO, |total, comb| {
+                sum(total, entry(comb, combs[comb]))
+            });
+            let meets = entry(comb, combs[comb]);
+            for meets in [meets, negative(meets)] {
+                if comb == 31 && meets != entry(comb, combs[comb]) {
+                    continue; // the sum of all is infinity
+                }
+                let of_key = sum(meets, negative(before));
+                let signed = with_multiples(secret, u1, product(of_key, inverse(secret)));
+                assert!(signed.library_says(&key), "{comb}");
+                check(&key, &signed, Answer::Unsure, (&filler_key, &filler));
+            }
+        }
+    }
+}
+
+/// Likewise among the key's own entries: the last one is the sum of all others.
+#[test]
+fn a_keys_own_entries_that_meet_are_left_to_the_library() {
+    let (filler_key, filler) = good_one();
+    let mut random = Random(29);
+    let secret = random.scalar();
+    let mut found = 0;
+    for size in SIZES {
+        let key = Key::new(&point_of(secret), &[size]);
+        let last = (size.blocks() - 1) * size.rounds();
+        for byte in 0..=255 {
+            let u2 = sum(entry(last, byte), entry(last, byte));
+            if combs_of(u2)[last] != byte {
+                continue;
+            }
+            found += 1;
+            let signed = with_multiples(secret, random.scalar(), u2);
+            assert!(signed.library_says(&key));
+            check(&key, &signed, Answer::Unsure, (&filler_key, &filler));
+        }
+    }
+    assert!(found > 0, "no byte fits");
+}
