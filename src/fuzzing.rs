@@ -5,8 +5,10 @@
 //! - what the generated type accepts, the reader accepts, and reads the same after it was written
 //!   again (the other way round it is no rule: Go, and so the reader, accepts more).
 
+use crate::policy::CompiledApplicationPolicy;
 use crate::proto::wire::Message;
 use crate::proto::{common, config, messages, msp, peer, rwset};
+use crate::x509::{Certificate, Crl, pem};
 
 /// A reader and the generated type of the same message agree, where the generated type accepts.
 macro_rules! agree {
@@ -33,11 +35,12 @@ macro_rules! agree {
 pub type Target = fn(&[u8]);
 
 /// Every function by the name of its target and of its folder of seeds.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("block", block),
     ("envelope", envelope),
     ("rwset", rwset),
     ("policy", policy),
+    ("certificate", certificate),
     ("config", config),
 ];
 
@@ -166,6 +169,7 @@ pub fn rwset(data: &[u8]) {
 
 /// A policy of either kind, with its principals.
 pub fn policy(data: &[u8]) {
+    let _ = CompiledApplicationPolicy::new(data);
     agree!(
         peer::ApplicationPolicy<'_>,
         messages::protos::ApplicationPolicy,
@@ -197,6 +201,22 @@ pub fn policy(data: &[u8]) {
             msp::CombinedPrincipal<'_>,
             messages::common::CombinedPrincipal,
             identity.principal
+        );
+    }
+}
+
+/// A certificate or a revocation list, in PEM or DER.
+pub fn certificate(data: &[u8]) {
+    let block = pem::first_block(data);
+    let der = block.as_ref().map_or(data, |block| &block.bytes);
+    if let Ok(certificate) = Certificate::parse(der) {
+        assert_eq!(certificate.raw(), der, "nothing is left of a certificate");
+        let _ = certificate.is_signed_by(&certificate);
+    }
+    if let Ok(list) = Crl::parse(data) {
+        assert!(
+            list.revoked_count() <= data.len(),
+            "an entry takes more than a byte"
         );
     }
 }

@@ -59,8 +59,6 @@ const TOP_LEVEL: [&str; 10] = [
     "tools",
     "tests",
 ];
-/// Of these, what is not written yet.
-const TOP_LEVEL_MISSING: [&str; 0] = [];
 
 const FILE_LINES_MAX: usize = 600;
 /// Longer files, with the lines that they have now.
@@ -159,7 +157,6 @@ fn top_level_problems(entries: &[String]) -> Vec<String> {
     let missing = TOP_LEVEL
         .iter()
         .filter(|name| !entries.iter().any(|entry| entry == *name))
-        .filter(|name| !TOP_LEVEL_MISSING.contains(name))
         .map(|name| format!("{name}: missing from the top level"));
     unexpected.chain(missing).collect()
 }
@@ -277,7 +274,7 @@ fn layer_problems(file: &str, code: &str) -> Vec<String> {
         return Vec::new();
     };
     let module = inside.split('/').next().unwrap_or_default();
-    if ["lib", "main"].contains(&inside) {
+    if ["lib", "main"].contains(&inside) || module == "manual" {
         return Vec::new();
     }
     let Some(own) = rank(module) else {
@@ -543,5 +540,6 @@ fn layers_know_earlier_ones_only() {
         &[],
     );
     check(&problems("src/lib", "use crate::cli::X;\n"), &[]);
+    check(&problems("src/manual/mod", "use crate::cli::X;\n"), &[]);
     check(&problems("tests/model", "use crate::cli::X;\n"), &[]);
 }

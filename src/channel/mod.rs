@@ -29,7 +29,7 @@ pub mod update;
 mod values;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use application::{AnchorPeer, ApplicationOrg};
 pub use block::{ConfigBlock, channel_id_of_config_block};

@@ -7,7 +7,7 @@ mod bundle;
 mod capabilities;
 mod duration;
 mod equality;
-mod kit;
+pub(crate) mod kit;
 mod rebuild;
 mod transition;
 mod update;

@@ -40,6 +40,9 @@ pub(super) struct ImportArgs {
     /// Print the summary as JSON, and no progress
     #[arg(long)]
     json: bool,
+    /// Print the ledger's height on a line of its own each time a block has become durable
+    #[arg(long)]
+    heights: bool,
     /// Write to FILE which block was in which stage when, one JSON object a line
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -49,8 +52,8 @@ pub(super) struct ImportArgs {
 pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let workers = workers(args.workers)?;
     let clock = clock();
-    let ledger = open(&args.ledger, Missing::Create, args.json)?;
     let source = BlockFile::open(&args.source)?;
+    let ledger = open(&args.ledger, Missing::Create, args.json)?;
     let mut source = Resuming::new(source, Known::of(&ledger)?);
     let start = clock.now();
     let before = usage();
@@ -155,6 +158,7 @@ struct ImportListener {
     bar: Progress,
     compare: bool,
     json: bool,
+    heights: bool,
     clock: Arc<dyn Clock>,
     start: Instant,
     source: SourceProgress,
@@ -172,6 +176,7 @@ impl ImportListener {
             bar: Progress::new("importing", args.json),
             compare: args.compare,
             json: args.json,
+            heights: args.heights,
             clock,
             start,
             source,
@@ -203,6 +208,12 @@ impl CommitListener for ImportListener {
                     self.tally.differences.push(difference);
                 }
             }
+        }
+        if self.heights {
+            // Whoever reads this may be gone; the blocks are committed all the same.
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{}", validated.decoded().number().next());
+            let _ = out.flush();
         }
         let message = format!(
             "block {}, {:.0} tx/s",

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::collections::Stored;
 use super::error::Fault;
 use crate::channel::Bundle;
 use crate::ledger::StateReader;
@@ -12,8 +13,6 @@ use crate::lifecycle::{
 };
 use crate::limits;
 use crate::policy::CompiledApplicationPolicy;
-use crate::proto::msp::SignaturePolicyEnvelope;
-use crate::proto::wire::Message;
 
 /// What is known of a namespace's definition at the height of the block before.
 #[derive(Debug)]
@@ -42,13 +41,9 @@ pub(super) struct Rules {
 
 /// One collection's rule.
 #[derive(Debug)]
-pub(super) struct CollectionRule {
-    /// What guards it.
-    pub(super) guard: CollectionGuard,
-    /// For how many blocks its hashes live, 0 for ever.
-    pub(super) block_to_live: u64,
-    /// Whether its member policy can be evaluated at all.
-    pub(super) member_policy_is_sound: bool,
+struct CollectionRule {
+    guard: CollectionGuard,
+    stored: Stored,
 }
 
 /// Which policy guards a collection.
@@ -70,9 +65,30 @@ impl Rules {
             .map_or(&self.other, |rule| &rule.guard)
     }
 
-    /// The rule of a collection that is defined.
-    pub(super) fn collection(&self, collection: &str) -> Option<&CollectionRule> {
-        self.collections.get(collection)
+    /// How a collection is stored; `None` where it is not defined.
+    pub(super) fn stored(&self, collection: &str) -> Option<Stored> {
+        self.collections.get(collection).map(|rule| rule.stored)
+    }
+
+    /// Rules of a definition whose collections have no policies of their own.
+    pub(super) fn without_collection_policies(
+        policy: CompiledApplicationPolicy,
+        collections: impl IntoIterator<Item = (String, Stored)>,
+    ) -> Self {
+        let collections = collections.into_iter().map(|(name, stored)| {
+            (
+                name,
+                CollectionRule {
+                    guard: CollectionGuard::Namespace,
+                    stored,
+                },
+            )
+        });
+        Self {
+            policy,
+            collections: collections.collect(),
+            other: CollectionGuard::Namespace,
+        }
     }
 }
 
@@ -174,19 +190,17 @@ fn try_resolve<S: StateReader>(
             .entry(collection.name.clone())
             .or_insert_with(|| CollectionRule {
                 guard: guard(&collection.name),
-                block_to_live: collection.block_to_live,
-                member_policy_is_sound: is_sound(collection.member_orgs_policy.as_deref()),
+                stored: Stored::of(collection),
             });
     }
     if definition.committed.is_some() {
         for org in &facts.application_orgs {
             let implicit = format!("{IMPLICIT_COLLECTION_PREFIX}{}", org.msp_id);
             let guard = guard(&implicit);
-            collections.entry(implicit).or_insert(CollectionRule {
-                guard,
-                block_to_live: 0,
-                member_policy_is_sound: true,
-            });
+            let stored = Stored::IMPLICIT;
+            collections
+                .entry(implicit)
+                .or_insert(CollectionRule { guard, stored });
         }
     }
     let other = match &definition.committed {
@@ -199,12 +213,4 @@ fn try_resolve<S: StateReader>(
         collections,
         other,
     })))
-}
-
-/// Whether a member policy is there and compiles. Fabric: `core/common/privdata/collection.go:Setup`.
-fn is_sound(member_orgs_policy: Option<&[u8]>) -> bool {
-    member_orgs_policy.is_some_and(|bytes| {
-        SignaturePolicyEnvelope::decode(bytes)
-            .is_ok_and(|envelope| crate::policy::SignaturePolicy::compile(&envelope).is_ok())
-    })
 }

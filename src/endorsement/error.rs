@@ -91,3 +91,17 @@ pub enum Fault {
         block: BlockNumber,
     },
 }
+
+impl Fault {
+    /// What transaction `tx` needs of a definition cannot be had.
+    pub(super) fn of_definition(block: BlockNumber, tx: TxIndex, error: lifecycle::Fault) -> Self {
+        if let lifecycle::Fault::Ledger(error) = error {
+            return Self::Ledger(error);
+        }
+        Self::Definition {
+            block,
+            tx,
+            error: std::sync::Arc::new(error),
+        }
+    }
+}

@@ -65,17 +65,25 @@ pub(super) struct BlockKeyPolicies<'a, S> {
     pub(super) block: BlockNumber,
     pub(super) state: &'a S,
     pub(super) in_flight: &'a InFlight,
+    /// Compiles a key's stored policy; `None` where the channel must stop.
+    compile: fn(&[u8]) -> Option<CompiledApplicationPolicy>,
     /// The first transaction that changes the key's policy, of those that succeeded so far.
     changed: HashMap<Key<'a>, TxIndex>,
 }
 
 impl<'a, S: StateReader> BlockKeyPolicies<'a, S> {
     /// Nothing of the block has been evaluated yet.
-    pub(super) fn new(block: BlockNumber, state: &'a S, in_flight: &'a InFlight) -> Self {
+    pub(super) fn new(
+        block: BlockNumber,
+        state: &'a S,
+        in_flight: &'a InFlight,
+        compile: fn(&[u8]) -> Option<CompiledApplicationPolicy>,
+    ) -> Self {
         Self {
             block,
             state,
             in_flight,
+            compile,
             changed: HashMap::new(),
         }
     }
@@ -124,15 +132,22 @@ impl<S: StateReader> KeyPolicies for BlockKeyPolicies<'_, S> {
         let policy = key_policy(&state.metadata).map_err(|_| undecodable())?;
         match policy {
             None => Ok(KeyPolicy::None),
-            Some(bytes) => {
-                // Fabric: an envelope that does not decode halts; one that does not compile fails.
-                SignaturePolicyEnvelope::decode(bytes).map_err(|_| undecodable())?;
-                let mut wrapped = Vec::with_capacity(bytes.len() + 8);
-                put_element(&mut wrapped, 1, bytes);
-                Ok(KeyPolicy::Own(CompiledApplicationPolicy::new(&wrapped)))
-            }
+            Some(bytes) => (self.compile)(bytes)
+                .map(KeyPolicy::Own)
+                .ok_or_else(undecodable),
         }
     }
+}
+
+/// A key's policy with application capability V2_0: an envelope that does not decode stops the
+/// channel, one that does not compile is never satisfied.
+///
+/// Fabric: `builtin/v20/validation_logic.go:toApplicationPolicyTranslator`.
+pub(super) fn key_policy_by_value(bytes: &[u8]) -> Option<CompiledApplicationPolicy> {
+    SignaturePolicyEnvelope::decode(bytes).ok()?;
+    let mut wrapped = Vec::with_capacity(bytes.len() + 8);
+    put_element(&mut wrapped, 1, bytes);
+    Some(CompiledApplicationPolicy::new(&wrapped))
 }
 
 fn printable(namespace: NamespaceRef<'_>, key: &[u8]) -> String {

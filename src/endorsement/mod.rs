@@ -15,14 +15,20 @@
 //! Knows nothing of versions: a transaction that is valid here may still conflict. Invariant: the
 //! verdict does not depend on how far mvcc is.
 
-pub mod block;
-pub mod definitions;
-pub mod error;
-pub mod in_flight;
-pub mod key_level;
-pub mod namespace;
-pub mod transaction;
+mod block;
+mod candidate;
+mod collections;
+mod definitions;
+mod endorsed;
+mod error;
+mod facts;
+mod in_flight;
+mod key_level;
+mod legacy;
+mod namespace;
+mod transaction;
 
-pub use block::{EndorsedBlock, EndorsementStage, Lifetimes, Writes};
+pub use block::EndorsementStage;
+pub use endorsed::{EndorsedBlock, Lifetimes, Writes};
 pub use error::Fault;
 pub use in_flight::{Frontier, FrontierView};

@@ -112,8 +112,11 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
             .policy(self.tx, NamespaceRef::hashed(name, collection), key)?
         {
             KeyPolicy::Changed => return Ok(false),
-            KeyPolicy::Own(policy) => return Ok(self.own_holds(&policy, held)),
-            KeyPolicy::None => {}
+            // Fabric: key policies are not even read in a collection that is not defined any more.
+            KeyPolicy::Own(policy) if self.rules.stored(collection).is_some() => {
+                return Ok(self.own_holds(&policy, held));
+            }
+            KeyPolicy::Own(_) | KeyPolicy::None => {}
         }
         if held.collections.contains(&collection) {
             return Ok(true);

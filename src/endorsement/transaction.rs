@@ -2,16 +2,27 @@
 
 use std::sync::Arc;
 
-use super::block::Lifetimes;
+use rayon::prelude::*;
+
+use super::candidate::{Candidate, calls};
+use super::collections::Stored;
 use super::definitions::{Definitions, Resolved, Rules};
 use super::error::Fault;
-use super::key_level::KeyPolicies;
+use super::in_flight::InFlight;
+use super::key_level::{
+    BlockKeyPolicies, KeyPolicies, NoKeyPolicies, key_policy_by_value, metadata_writes,
+};
 use super::namespace::NamespaceCheck;
 use crate::channel::Bundle;
 use crate::decode::{ChaincodeCall, EventCheck};
+use crate::ledger::StateReader;
 use crate::msp::Identity;
-use crate::rwset::{NsRwSet, RwSet};
+use crate::rwset::NsRwSet;
+use crate::stage::Workers;
 use crate::types::{BlockNumber, TxIndex, ValidationCode};
+
+/// Transactions that one task dispatches at least.
+pub(super) const CANDIDATES_PER_TASK: usize = 32;
 
 /// What a transaction is checked against.
 pub(super) struct Context<'c> {
@@ -29,8 +40,9 @@ pub(super) struct Dispatched<'a> {
     pub(super) held: Vec<&'a str>,
 }
 
-impl<'a> Dispatched<'a> {
-    fn refused(code: ValidationCode) -> Self {
+impl Dispatched<'_> {
+    /// Refused before any policy.
+    pub(super) fn refused(code: ValidationCode) -> Self {
         Self {
             code,
             held: Vec::new(),
@@ -132,51 +144,18 @@ impl Context<'_> {
         }
     }
 
-    /// Checks that every collection that a valid transaction writes is defined, and collects for how
-    /// many blocks the written hashes live.
+    /// How a collection of a chaincode is stored; `None` where it is not defined.
     ///
     /// # Errors
-    /// A collection is not defined, or its member policy cannot be evaluated: Fabric cannot commit
-    /// the block either (validation-spec 8.2).
-    pub(super) fn check_collections(
+    /// The definition is broken, or for another plugin.
+    pub(super) fn stored(
         &self,
         tx: TxIndex,
-        rwset: &RwSet<'_>,
-        lifetimes: &mut Lifetimes,
-    ) -> Result<(), Fault> {
-        for ns in &rwset.namespaces {
-            for collection in &ns.collections {
-                if collection.hashed_writes.is_empty() && collection.metadata_writes.is_empty() {
-                    continue;
-                }
-                let rule = match self.rules(tx, ns.name)? {
-                    Some(rules) => rules.collection(collection.name),
-                    None => None,
-                };
-                let (block, chaincode) = (self.block, ns.name.to_owned());
-                let collection = collection.name.to_owned();
-                match rule {
-                    None => {
-                        return Err(Fault::UndefinedCollection {
-                            block,
-                            tx,
-                            chaincode,
-                            collection,
-                        });
-                    }
-                    Some(rule) if !rule.member_policy_is_sound => {
-                        return Err(Fault::MemberPolicy {
-                            block,
-                            tx,
-                            chaincode,
-                            collection,
-                        });
-                    }
-                    Some(rule) => lifetimes.note(ns.name, &collection, rule.block_to_live),
-                }
-            }
-        }
-        Ok(())
+        name: &str,
+        collection: &str,
+    ) -> Result<Option<Stored>, Fault> {
+        let rules = self.rules(tx, name)?;
+        Ok(rules.and_then(|rules| rules.stored(collection)))
     }
 }
 
@@ -194,4 +173,72 @@ fn refusal_before_policies(call: &ChaincodeCall<'_>) -> Option<ValidationCode> {
     call.rwset
         .has_duplicate_namespace()
         .then_some(ValidationCode::IllegalWriteset)
+}
+
+/// Dispatches all candidates: in parallel, unless one may change the key policies of a later one.
+///
+/// # Errors
+/// The channel must stop.
+pub(super) fn dispatch_all<'b, S: StateReader + Sync>(
+    context: &Context<'_>,
+    candidates: &[Candidate<'b>],
+    view: &'b S,
+    in_flight: &'b InFlight,
+    workers: &Workers,
+) -> Result<Vec<ValidationCode>, Fault> {
+    let writes_metadata =
+        calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
+    if !writes_metadata && !in_flight.any_metadata() {
+        let codes = |chunk: &[Candidate<'_>]| {
+            let codes = chunk
+                .iter()
+                .map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
+            codes.collect::<Result<Vec<_>, Fault>>()
+        };
+        let chunks = workers.spread(|| {
+            let chunks = candidates.par_chunks(CANDIDATES_PER_TASK);
+            let codes = |chunk| workers.meter.count(|| codes(chunk));
+            chunks
+                .map(codes)
+                .collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
+        })?;
+        return Ok(chunks.into_iter().flatten().collect());
+    }
+    let keys = BlockKeyPolicies::new(context.block, view, in_flight, key_policy_by_value);
+    dispatch_in_order(candidates, keys, |candidate, keys| {
+        dispatch(context, candidate, keys)
+    })
+}
+
+/// Dispatches candidates one after another: each may change the key policies of later ones.
+///
+/// # Errors
+/// The channel must stop.
+pub(super) fn dispatch_in_order<'b, S: StateReader>(
+    candidates: &[Candidate<'b>],
+    mut keys: BlockKeyPolicies<'b, S>,
+    dispatch: impl Fn(&Candidate<'b>, &BlockKeyPolicies<'b, S>) -> Result<Dispatched<'b>, Fault>,
+) -> Result<Vec<ValidationCode>, Fault> {
+    let mut codes = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let dispatched = dispatch(candidate, &keys)?;
+        if let Ok(call) = &candidate.endorser.action {
+            for name in &dispatched.held {
+                keys.succeeded(candidate.tx, name, &call.rwset);
+            }
+        }
+        codes.push(dispatched.code);
+    }
+    Ok(codes)
+}
+
+fn dispatch<'b, K: KeyPolicies<Fault = Fault>>(
+    context: &Context<'_>,
+    candidate: &Candidate<'b>,
+    keys: &K,
+) -> Result<Dispatched<'b>, Fault> {
+    match &candidate.endorser.action {
+        Err(code) => Ok(Dispatched::refused(*code)),
+        Ok(call) => context.dispatch(candidate.tx, call, candidate.signers, keys),
+    }
 }

@@ -26,9 +26,9 @@ pub trait KnownBlocks: Send {
 #[derive(Debug)]
 pub struct Resuming<S, K> {
     source: S,
-    known: K,
+    /// Let go of once a block is new: views must not grow old.
+    known: Option<K>,
     skipped: u64,
-    done: bool,
 }
 
 impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
@@ -36,9 +36,8 @@ impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
     pub fn new(source: S, known: K) -> Self {
         Self {
             source,
-            known,
+            known: Some(known),
             skipped: 0,
-            done: false,
         }
     }
 
@@ -50,17 +49,14 @@ impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
     /// Whether the block is one that the ledger has.
     fn is_known(&self, bytes: &[u8]) -> Result<bool, SourceError> {
         // What does not decode is for decode to refuse.
-        let Some(header) = header(bytes) else {
+        let (Some(header), Some(known)) = (header(bytes), &self.known) else {
             return Ok(false);
         };
         let number = BlockNumber(header.number);
-        if number >= self.known.height() {
+        if number >= known.height() {
             return Ok(false);
         }
-        let expected = self
-            .known
-            .header_hash(number)
-            .map_err(SourceError::Ledger)?;
+        let expected = known.header_hash(number).map_err(SourceError::Ledger)?;
         let found = crate::ledger::header_hash(number, header.previous_hash, header.data_hash);
         match expected {
             None => Ok(false),
@@ -77,8 +73,8 @@ impl<S: BlockSource, K: KnownBlocks> Resuming<S, K> {
 impl<S: BlockSource, K: KnownBlocks> BlockSource for Resuming<S, K> {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
         while let Some(bytes) = self.source.next_block()? {
-            if self.done || !self.is_known(&bytes)? {
-                self.done = true;
+            if !self.is_known(&bytes)? {
+                self.known = None;
                 return Ok(Some(bytes));
             }
             self.skipped += 1;

@@ -29,7 +29,9 @@ pub use definitions::{
     committed_definition, definition, legacy_definition,
 };
 pub use error::{DefinitionField, Fault, Flaw};
-pub use policies::{ApplicationOrg, ChannelFacts, implicit_org_policy, lifecycle_policy};
+pub use policies::{
+    ApplicationOrg, ChannelFacts, any_member_policy, implicit_org_policy, lifecycle_policy,
+};
 
 /// The namespace of the new lifecycle: its definitions, and a chaincode of its own.
 pub const LIFECYCLE_NAMESPACE: &str = "_lifecycle";

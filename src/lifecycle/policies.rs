@@ -45,12 +45,7 @@ pub fn lifecycle_policy(facts: &ChannelFacts) -> Vec<u8> {
     if facts.has_lifecycle_endorsement {
         return reference("/Channel/Application/LifecycleEndorsement");
     }
-    let mut ids: Vec<&str> = facts
-        .application_orgs
-        .iter()
-        .map(|org| &*org.msp_id)
-        .collect();
-    ids.sort_unstable();
+    let ids = sorted_msp_ids(facts);
     members(ids.len() / 2 + 1, &ids)
 }
 
@@ -66,6 +61,22 @@ pub fn implicit_org_policy(facts: &ChannelFacts, msp_id: &str) -> Option<Vec<u8>
     } else {
         members(1, &[msp_id])
     })
+}
+
+/// Any member of any of the organizations: what guards system chaincodes below application
+/// capability V2_0.
+///
+/// Fabric: `common/policydsl/policydsl_builder.go:SignedByAnyMember`.
+#[must_use]
+pub fn any_member_policy(facts: &ChannelFacts) -> Vec<u8> {
+    members(1, &sorted_msp_ids(facts))
+}
+
+fn sorted_msp_ids(facts: &ChannelFacts) -> Vec<&str> {
+    let orgs = facts.application_orgs.iter();
+    let mut ids: Vec<&str> = orgs.map(|org| &*org.msp_id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 fn reference(path: &str) -> Vec<u8> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::error::UnusablePolicy;
 use super::{PolicyTree, SignaturePolicy};
 use crate::msp::Identity;
+use crate::proto::msp::SignaturePolicyEnvelope;
 use crate::proto::peer::ApplicationPolicy;
 use crate::proto::wire::Message;
 
@@ -38,6 +39,25 @@ impl CompiledApplicationPolicy {
                 }
             }
         }
+    }
+
+    /// Decodes and compiles a serialized `SignaturePolicyEnvelope`, which must have version 0: what
+    /// definitions and keys name as their policy below application capability V2_0.
+    ///
+    /// Fabric: `common/cauthdsl/policy.go:provider.NewPolicy`.
+    #[must_use]
+    pub fn from_envelope(bytes: &[u8]) -> Self {
+        let unusable = match SignaturePolicyEnvelope::decode(bytes) {
+            Err(error) => UnusablePolicy::Undecodable(error),
+            Ok(envelope) if envelope.version != 0 => UnusablePolicy::Version {
+                found: envelope.version,
+            },
+            Ok(envelope) => match SignaturePolicy::compile(&envelope) {
+                Ok(policy) => return Self::Signature(policy),
+                Err(error) => UnusablePolicy::Compile(error),
+            },
+        };
+        Self::Unusable(unusable)
     }
 
     /// Whether `signers`, in their order, satisfy the policy in the given channel configuration.

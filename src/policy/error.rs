@@ -72,6 +72,12 @@ pub enum UnusablePolicy {
     /// Neither a signature policy nor a reference.
     #[error("application policy is empty: expected a signature policy or a policy reference")]
     Unset,
+    /// A signature policy of another version, where only version 0 counts.
+    #[error("signature policy has version {found}: expected 0")]
+    Version {
+        /// The version found.
+        found: i32,
+    },
     /// Its signature policy cannot be evaluated.
     #[error("application policy has a signature policy that cannot be evaluated")]
     Compile(#[source] CompileError),

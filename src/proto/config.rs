@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wire::{Field, Message, Value, WireError, map_entry, wire_message};
+use super::wire::{Field, Message, RawBytes, Value, WireError, map_entry, wire_message};
 
 wire_message! {
     /// `common.ConfigEnvelope`.
@@ -79,21 +79,6 @@ impl<'a> Message<'a> for ConfigUpdate<'a> {
             _ => return Ok(false),
         }
         Ok(true)
-    }
-}
-
-/// The bytes value of a `map<string, bytes>` entry: taken as they are.
-#[derive(Debug, Default)]
-struct RawBytes<'a>(&'a [u8]);
-
-impl<'a> Message<'a> for RawBytes<'a> {
-    fn take_field(&mut self, _field: &Field<'a>, _depth: u32) -> Result<bool, WireError> {
-        Ok(false)
-    }
-
-    fn merge(&mut self, bytes: &'a [u8], _depth: u32) -> Result<(), WireError> {
-        self.0 = bytes;
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Knows nothing of what a message means.
 
+pub mod chaincode;
 pub mod common;
 pub mod config;
 pub mod lifecycle;

@@ -273,6 +273,21 @@ pub fn map_entry<'a, M: Message<'a>>(
     Ok(Some((key, value)))
 }
 
+/// The bytes value of a `map<string, bytes>` entry: taken as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawBytes<'a>(pub &'a [u8]);
+
+impl<'a> Message<'a> for RawBytes<'a> {
+    fn take_field(&mut self, _field: &Field<'a>, _depth: u32) -> Result<bool, WireError> {
+        Ok(false)
+    }
+
+    fn merge(&mut self, bytes: &'a [u8], _depth: u32) -> Result<(), WireError> {
+        self.0 = bytes;
+        Ok(())
+    }
+}
+
 /// Declares a message by its fields: `name = number: kind`.
 ///
 /// Kinds: `bytes` (`&[u8]`, absent is empty), `string` (`&str`), `u64 u32 i32 i64 bool`,

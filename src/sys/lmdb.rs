@@ -123,15 +123,33 @@ impl Env {
     /// # Errors
     /// `ReadersFull`, or what LMDB says.
     pub fn read(self: &Arc<Self>) -> Result<ReadTxn, LmdbError> {
-        self.gate.enter();
-        let ticket = Ticket {
+        self.gate.enter(1);
+        begin(Ticket {
             env: Arc::clone(self),
-        };
-        let cell = ReadCell::try_new(ticket, |ticket| {
-            ticket.env.environment.begin_ro_txn().map(MovableTxn)
-        })?;
-        Ok(ReadTxn { cell })
+        })
     }
+
+    /// Begins `count` read transactions, which may show different states. All pass the gate together:
+    /// one that waited for it while others of the same caller are inside would wait for ever.
+    ///
+    /// # Errors
+    /// As [`Env::read`].
+    pub fn read_many(self: &Arc<Self>, count: usize) -> Result<Vec<ReadTxn>, LmdbError> {
+        self.gate.enter(count);
+        let tickets: Vec<Ticket> = (0..count)
+            .map(|_| Ticket {
+                env: Arc::clone(self),
+            })
+            .collect();
+        tickets.into_iter().map(begin).collect()
+    }
+}
+
+fn begin(ticket: Ticket) -> Result<ReadTxn, LmdbError> {
+    let cell = ReadCell::try_new(ticket, |ticket| {
+        ticket.env.environment.begin_ro_txn().map(MovableTxn)
+    })?;
+    Ok(ReadTxn { cell })
 }
 
 /// The right to write to an environment.
@@ -383,7 +401,8 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self) {
+    /// Waits until the gate is open and lets `count` readers in, all at once.
+    fn enter(&self, count: usize) {
         let mut state = self.lock();
         while state.closed {
             state = self
@@ -391,7 +410,7 @@ impl Gate {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        state.readers += 1;
+        state.readers += count;
     }
 
     fn leave(&self) {

@@ -11,15 +11,15 @@ use crate::proto::config::{
 use crate::proto::wire::{Message, put_bytes, put_element, put_uint, take_varint};
 use crate::types::ChannelId;
 
-pub(super) type Group = ConfigGroup<'static>;
+pub(crate) type Group = ConfigGroup<'static>;
 
 /// A signature policy that everybody satisfies: 0 of nothing.
-pub(super) const ALWAYS: &[u8] = b"\x12\x02\x12\x00";
+pub(crate) const ALWAYS: &[u8] = b"\x12\x02\x12\x00";
 /// A signature policy that nobody satisfies: 1 of nothing.
-pub(super) const NEVER: &[u8] = b"\x12\x04\x12\x02\x08\x01";
+pub(crate) const NEVER: &[u8] = b"\x12\x04\x12\x02\x08\x01";
 
 /// The recorded blocks: a genesis block and a config update with real signatures.
-pub(super) fn blocks() -> &'static [Vec<u8>] {
+pub(crate) fn blocks() -> &'static [Vec<u8>] {
     static BLOCKS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     BLOCKS.get_or_init(|| {
         let packed = include_bytes!("../testdata/config-blocks.pb.zst");
@@ -36,19 +36,19 @@ pub(super) fn blocks() -> &'static [Vec<u8>] {
     })
 }
 
-pub(super) fn channel() -> ChannelId {
+pub(crate) fn channel() -> ChannelId {
     ChannelId::new("config").unwrap()
 }
 
 /// The genesis block's configuration.
-pub(super) fn root() -> Group {
+pub(crate) fn root() -> Group {
     let block = ConfigBlock::read(&blocks()[0]).unwrap();
     let envelope = ConfigEnvelope::decode(block.config_envelope).unwrap();
     envelope.config.unwrap().channel_group.unwrap()
 }
 
 /// The genesis block's configuration with policies that need no signature.
-pub(super) fn open_root() -> Group {
+pub(crate) fn open_root() -> Group {
     let mut root = root();
     open_policies(&mut root);
     root
@@ -61,7 +61,7 @@ fn open_policies(group: &mut Group) {
     group.groups.values_mut().for_each(open_policies);
 }
 
-pub(super) fn signature_policy(envelope: &'static [u8]) -> ConfigPolicy<'static> {
+pub(crate) fn signature_policy(envelope: &'static [u8]) -> ConfigPolicy<'static> {
     let policy = Policy {
         r#type: 1,
         value: envelope,
@@ -75,21 +75,21 @@ pub(super) fn signature_policy(envelope: &'static [u8]) -> ConfigPolicy<'static>
 }
 
 /// The group at `path` below `root`, such as `Orderer/OrdererOrg`.
-pub(super) fn at<'g>(root: &'g mut Group, path: &str) -> &'g mut Group {
+pub(crate) fn at<'g>(root: &'g mut Group, path: &str) -> &'g mut Group {
     path.split('/')
         .filter(|key| !key.is_empty())
         .fold(root, |group, key| group.groups.get_mut(key).unwrap())
 }
 
 /// Sets a value's bytes.
-pub(super) fn set(root: &mut Group, path: &str, key: &'static str, bytes: &[u8]) {
+pub(crate) fn set(root: &mut Group, path: &str, key: &'static str, bytes: &[u8]) {
     let value = at(root, path).values.entry(key).or_default();
     value.value = leak(bytes.to_vec());
     value.mod_policy = "Admins";
 }
 
 /// Sets a value of capabilities.
-pub(super) fn set_capabilities(root: &mut Group, path: &str, names: &[&str]) {
+pub(crate) fn set_capabilities(root: &mut Group, path: &str, names: &[&str]) {
     let mut bytes = Vec::new();
     for name in names {
         let mut entry = Vec::new();
@@ -100,18 +100,18 @@ pub(super) fn set_capabilities(root: &mut Group, path: &str, names: &[&str]) {
     set(root, path, "Capabilities", &bytes);
 }
 
-pub(super) fn leak(bytes: Vec<u8>) -> &'static [u8] {
+pub(crate) fn leak(bytes: Vec<u8>) -> &'static [u8] {
     Vec::leak(bytes)
 }
 
 /// A message with one length-delimited field.
-pub(super) fn message(number: u32, value: &[u8]) -> Vec<u8> {
+pub(crate) fn message(number: u32, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     put_element(&mut out, number, value);
     out
 }
 
-pub(super) fn value(version: u64, bytes: &'static [u8]) -> ConfigValue<'static> {
+pub(crate) fn value(version: u64, bytes: &'static [u8]) -> ConfigValue<'static> {
     ConfigValue {
         version,
         value: bytes,
@@ -121,7 +121,7 @@ pub(super) fn value(version: u64, bytes: &'static [u8]) -> ConfigValue<'static> 
 }
 
 /// A config envelope without a last update.
-pub(super) fn envelope(sequence: u64, root: &Group) -> Vec<u8> {
+pub(crate) fn envelope(sequence: u64, root: &Group) -> Vec<u8> {
     let config = Config {
         sequence,
         channel_group: Some(root.clone()),
@@ -130,7 +130,7 @@ pub(super) fn envelope(sequence: u64, root: &Group) -> Vec<u8> {
 }
 
 /// `ok`, or the error and its causes.
-pub(super) fn verdict(result: Result<Bundle, ConfigError>) -> String {
+pub(crate) fn verdict(result: Result<Bundle, ConfigError>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(error) => {
@@ -141,7 +141,7 @@ pub(super) fn verdict(result: Result<Bundle, ConfigError>) -> String {
 }
 
 /// The verdict on the genesis configuration with one edit.
-pub(super) fn check_config(edit: impl Fn(&mut Group), expected: &str) {
+pub(crate) fn check_config(edit: impl Fn(&mut Group), expected: &str) {
     let mut root = root();
     edit(&mut root);
     assert_eq!(
@@ -151,7 +151,7 @@ pub(super) fn check_config(edit: impl Fn(&mut Group), expected: &str) {
 }
 
 /// The verdict on a valid update with one edit.
-pub(super) fn check_update(edit: impl Fn(&mut Case), expected: &str) {
+pub(crate) fn check_update(edit: impl Fn(&mut Case), expected: &str) {
     let mut case = Case::new();
     edit(&mut case);
     let verdict = case.verdict();
@@ -163,21 +163,21 @@ pub(super) fn check_update(edit: impl Fn(&mut Case), expected: &str) {
 
 /// An update: the current configuration, what the update says, and the configuration that it is
 /// claimed to lead to.
-pub(super) struct Case {
-    pub(super) current: Group,
-    pub(super) channel: &'static str,
-    pub(super) header_type: u64,
-    pub(super) read: Option<Group>,
-    pub(super) write: Option<Group>,
+pub(crate) struct Case {
+    pub(crate) current: Group,
+    pub(crate) channel: &'static str,
+    pub(crate) header_type: u64,
+    pub(crate) read: Option<Group>,
+    pub(crate) write: Option<Group>,
     /// Serialized `ConfigSignature`s.
-    pub(super) signatures: Vec<Vec<u8>>,
-    pub(super) sequence: u64,
-    pub(super) next: Group,
+    pub(crate) signatures: Vec<Vec<u8>>,
+    pub(crate) sequence: u64,
+    pub(crate) next: Group,
 }
 
 impl Case {
     /// A valid update of the batch timeout.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let current = open_root();
         let mut write = Group::default();
         let mut orderer = Group::default();
@@ -203,22 +203,22 @@ impl Case {
         }
     }
 
-    pub(super) fn read(&mut self, path: &str) -> &mut Group {
+    pub(crate) fn read(&mut self, path: &str) -> &mut Group {
         at(self.read.as_mut().unwrap(), path)
     }
 
-    pub(super) fn write(&mut self, path: &str) -> &mut Group {
+    pub(crate) fn write(&mut self, path: &str) -> &mut Group {
         at(self.write.as_mut().unwrap(), path)
     }
 
     /// The same edit of the current and of the new configuration.
-    pub(super) fn both(&mut self, edit: impl Fn(&mut Group)) {
+    pub(crate) fn both(&mut self, edit: impl Fn(&mut Group)) {
         edit(&mut self.current);
         edit(&mut self.next);
     }
 
     /// The update's envelope.
-    pub(super) fn update(&self) -> Vec<u8> {
+    pub(crate) fn update(&self) -> Vec<u8> {
         let mut update = Vec::new();
         put_bytes(&mut update, 1, self.channel.as_bytes());
         for (number, set) in [(2, &self.read), (3, &self.write)] {
@@ -230,7 +230,7 @@ impl Case {
     }
 
     /// The next config envelope.
-    pub(super) fn envelope(&self) -> Vec<u8> {
+    pub(crate) fn envelope(&self) -> Vec<u8> {
         let config = Config {
             sequence: self.sequence,
             channel_group: Some(self.next.clone()),
@@ -238,14 +238,14 @@ impl Case {
         encode_config_envelope(&config, &self.update())
     }
 
-    pub(super) fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         let current = Bundle::from_genesis(&channel(), &envelope(0, &self.current)).unwrap();
         verdict(current.apply(&self.envelope()))
     }
 }
 
 /// A `common.Envelope` around a serialized `ConfigUpdate`.
-pub(super) fn update_envelope(header_type: u64, update: &[u8], signatures: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn update_envelope(header_type: u64, update: &[u8], signatures: &[Vec<u8>]) -> Vec<u8> {
     let mut data = Vec::new();
     put_bytes(&mut data, 1, update);
     for signature in signatures {

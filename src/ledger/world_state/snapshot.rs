@@ -58,15 +58,13 @@ impl StateStore {
 
     /// Read transactions that all show one state; `None` where a commit came in between.
     fn same_state(self: &Arc<Self>, readers: usize) -> Result<Option<Agreed>, Error> {
-        let mut txns = Vec::with_capacity(readers);
+        let txns = self.env.read_many(readers).map_err(self.failed("read"))?;
         let mut first = None;
-        for _ in 0..readers {
-            let txn = self.env.read().map_err(self.failed("read"))?;
-            let tip = self.tip_in(&txn)?;
+        for txn in &txns {
+            let tip = self.tip_in(txn)?;
             if *first.get_or_insert(tip) != tip {
                 return Ok(None);
             }
-            txns.push(txn);
         }
         Ok(Some(Agreed {
             tip: first.flatten(),

@@ -3,7 +3,7 @@
 use crate::proto::messages as generated;
 use crate::proto::tests::shape::Shape;
 use crate::proto::wire::{Message, WireError};
-use crate::proto::{common, config, lifecycle, msp, peer, rwset};
+use crate::proto::{chaincode, common, config, lifecycle, msp, peer, rwset};
 
 /// A reader, without its type.
 pub(crate) struct Reader {
@@ -124,6 +124,12 @@ readers! {
     "protos.CollectionConfig" generated::protos::CollectionConfig, peer::CollectionConfig<'_>;
     "protos.StaticCollectionConfig" generated::protos::StaticCollectionConfig, peer::StaticCollectionConfig<'_>;
     "protos.CollectionPolicyConfig" generated::protos::CollectionPolicyConfig, peer::CollectionPolicyConfig<'_>;
+
+    "protos.ChaincodeProposalPayload" generated::protos::ChaincodeProposalPayload, chaincode::ChaincodeProposalPayload<'_>;
+    "protos.ChaincodeInvocationSpec" generated::protos::ChaincodeInvocationSpec, chaincode::ChaincodeInvocationSpec<'_>;
+    "protos.ChaincodeDeploymentSpec" generated::protos::ChaincodeDeploymentSpec, chaincode::ChaincodeDeploymentSpec<'_>;
+    "protos.ChaincodeSpec" generated::protos::ChaincodeSpec, chaincode::ChaincodeSpec<'_>;
+    "protos.ChaincodeInput" generated::protos::ChaincodeInput, chaincode::ChaincodeInput<'_>;
 
     "rwset.TxReadWriteSet" generated::rwset::TxReadWriteSet, rwset::TxReadWriteSet<'_>;
     "rwset.NsReadWriteSet" generated::rwset::NsReadWriteSet, rwset::NsReadWriteSet<'_>;

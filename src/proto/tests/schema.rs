@@ -97,7 +97,9 @@ impl Definitions {
 /// `super::msp::Inner<'a>` and `RwVersion` as the definitions call them.
 fn reader_kind(kind: &str) -> String {
     let kind = kind.replace("<'a>", "").replace(' ', "").to_lowercase();
-    let kind = kind.replace("rwversion", "version");
+    let kind = kind
+        .replace("rwversion", "version")
+        .replace("rawbytes", "bytes");
     match kind.split_once('(') {
         Some((outer, inner)) => {
             format!("{outer}({}", inner.rsplit("::").next().unwrap_or_default())
@@ -116,7 +118,7 @@ fn each_reader_has_all_fields_of_its_message() {
             .iter()
             .map(|field| {
                 (
-                    field.name().to_owned(),
+                    field.name().replace("TransientMap", "transient_map"),
                     field.number(),
                     definitions.kind(field),
                 )

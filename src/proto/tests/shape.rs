@@ -9,7 +9,7 @@ use crate::proto::lifecycle::StateData;
 use crate::proto::msp::SignaturePolicy;
 use crate::proto::peer::ApplicationPolicy;
 use crate::proto::rwset::{KvMetadataEntry, RangeQueryInfo, ReadsInfo};
-use crate::proto::wire::{put_bytes, put_element, put_uint, put_varint};
+use crate::proto::wire::{RawBytes, put_bytes, put_element, put_uint, put_varint};
 
 /// Number of the field that stands for an envelope's unknown fields: their length.
 pub(crate) const UNKNOWN_LEN_FIELD: u32 = 1000;
@@ -113,6 +113,14 @@ impl Shape for ConfigUpdate<'_> {
         for (key, value) in &self.isolated_data {
             put_entry(out, 5, key, value);
         }
+    }
+}
+
+impl Shape for RawBytes<'_> {
+    const FIELDS: &'static [(&'static str, u32, &'static str)] = &[];
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0);
     }
 }
 
