@@ -61,6 +61,8 @@ pub struct CertificateSpec {
     pub units: Vec<String>,
     /// The key.
     pub key: Key,
+    /// The `SubjectPublicKeyInfo`, where it is not to be the key's.
+    pub public_key_info: Option<Vec<u8>>,
     /// Whether it may issue others.
     pub is_ca: bool,
     /// From when on, as `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`.
@@ -100,6 +102,7 @@ impl CertificateSpec {
             organization: String::new(),
             units: units.iter().map(|unit| (*unit).to_owned()).collect(),
             key,
+            public_key_info: None,
             is_ca: false,
             not_before: "250601000000Z".to_owned(),
             not_after: "440601000000Z".to_owned(),
@@ -166,7 +169,9 @@ impl CertificateSpec {
             issuer.to_vec(),
             validity,
             self.subject(),
-            self.key.public_key_info(),
+            self.public_key_info
+                .clone()
+                .unwrap_or_else(|| self.key.public_key_info()),
             explicit(3, &self.all_extensions(issuer_key)),
         ]);
         let low = issuer_key.sign_certificate(&to_be_signed);

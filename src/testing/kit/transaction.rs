@@ -144,12 +144,7 @@ impl<'i> Transaction<'i> {
     /// The serialized `Envelope`.
     #[must_use]
     pub fn envelope(&self) -> Vec<u8> {
-        let signature_header = or(&self.raw.signature_header, || {
-            Wire::with_capacity(1100)
-                .bytes(1, self.creator.serialized())
-                .bytes(2, &self.nonce)
-                .done()
-        });
+        let signature_header = self.signature_header();
         let channel_header = or(&self.raw.channel_header, || self.channel_header());
         let data = or(&self.raw.data, || {
             let header = self.raw.action_header.as_ref().unwrap_or(&signature_header);
@@ -176,6 +171,27 @@ impl<'i> Transaction<'i> {
             .bytes(1, payload)
             .bytes(2, signature)
             .done()
+    }
+
+    /// What the endorsers' proposal hash is, as long as only parts further out are odd.
+    #[must_use]
+    pub fn proposal_hash(&self) -> Vec<u8> {
+        let signature_header = self.signature_header();
+        let header = self.raw.action_header.as_ref().unwrap_or(&signature_header);
+        let channel_header = or(&self.raw.channel_header, || self.channel_header());
+        let payload = or(&self.raw.proposal_payload, || self.proposal_payload());
+        sha256_parts(&[&channel_header, header, &payload])
+            .0
+            .to_vec()
+    }
+
+    fn signature_header(&self) -> Vec<u8> {
+        or(&self.raw.signature_header, || {
+            Wire::with_capacity(1100)
+                .bytes(1, self.creator.serialized())
+                .bytes(2, &self.nonce)
+                .done()
+        })
     }
 
     fn channel_header(&self) -> Vec<u8> {

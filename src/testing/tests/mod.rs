@@ -1,8 +1,17 @@
 //! What the kit makes is accepted, and what is made odd gets the code that the odd thing deserves.
 
+mod definitions;
+mod duplicates;
+mod identities;
+mod index;
+mod key_level;
 mod kit;
+mod policies;
+mod structure;
 
-use crate::testing::kit::{ChaincodeDefinition, Network, Principal, Rule, any_of, by};
+use crate::testing::kit::{
+    ChaincodeDefinition, Identity, Network, Principal, Rule, SignaturePolicy, Signer, any_of, by,
+};
 use crate::testing::play::Play;
 use crate::testing::sequential::Stop;
 
@@ -63,4 +72,41 @@ pub(crate) fn play() -> Play {
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(digit).collect()
+}
+
+/// An identity whose signatures are not quite right.
+#[derive(Debug)]
+pub(crate) struct Tampered {
+    signer: std::sync::Arc<dyn Signer>,
+    edit: fn(Vec<u8>) -> Vec<u8>,
+}
+
+impl Signer for Tampered {
+    fn sign(&self, message: &[&[u8]]) -> Vec<u8> {
+        (self.edit)(self.signer.sign(message))
+    }
+}
+
+/// The same identity, but `edit` changes each of its signatures.
+pub(crate) fn tampered(identity: &Identity, edit: fn(Vec<u8>) -> Vec<u8>) -> Identity {
+    let signer = std::sync::Arc::clone(identity.signer());
+    let serialized = identity.serialized().to_vec();
+    Identity::from_serialized(serialized, std::sync::Arc::new(Tampered { signer, edit }))
+}
+
+/// A signature that does not verify.
+pub(crate) fn broken(mut signature: Vec<u8>) -> Vec<u8> {
+    let last = signature.len() - 1;
+    signature[last] ^= 1;
+    signature
+}
+
+/// A peer of the MSP.
+pub(crate) fn peer_of(msp_id: &str) -> Rule {
+    by(Principal::Peer(msp_id.to_owned()))
+}
+
+/// A key's policy: a peer of the MSP.
+pub(crate) fn key_policy_of(msp_id: &str) -> Vec<u8> {
+    SignaturePolicy::from(any_of([peer_of(msp_id)])).envelope()
 }
