@@ -20,9 +20,8 @@ use crate::rwset::RwSet;
 use crate::types::{BlockNumber, Digest, NamespaceRef, TxIndex, ValidationCode};
 
 #[test]
-#[ignore = "needs HEDDLE_CORPUS, the folder of blocks judged by Fabric peers"]
 fn folding_the_corpus_gives_fabrics_codes_hashes_and_state() {
-    let root = std::env::var("HEDDLE_CORPUS").expect("HEDDLE_CORPUS is a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     for set in [
         "real-cars",
         "crafted-basic",
@@ -30,7 +29,7 @@ fn folding_the_corpus_gives_fabrics_codes_hashes_and_state() {
         "crafted-ed25519",
         "crafted-config",
     ] {
-        check_set(&Path::new(&root).join(set));
+        check_set(&root.join(set));
     }
 }
 
