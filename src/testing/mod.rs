@@ -1,4 +1,9 @@
-//! What tests, benches and tools need to play a channel without a disk. Not part of a peer.
+//! What tests, benches and tools need to make and play a channel without a disk. Not part of a peer.
 
+pub mod kit;
 pub mod memory;
+pub mod play;
 pub mod sequential;
+
+#[cfg(test)]
+mod tests;
