@@ -204,7 +204,7 @@ impl<'b> BlockExplainer<'b> {
         explanation.policies_left_out = dispatched.left_out;
         let policy_failure = ValidationCode::EndorsementPolicyFailure;
         match dispatched.refusal {
-            Some(Refused::By(refusal)) => return Ok(refusal),
+            Some(Refused::By(refusal)) => return Ok(*refusal),
             Some(Refused::Policy(policy)) => {
                 return Ok((policy_failure, Reason::Policy { policy }));
             }

@@ -58,7 +58,7 @@ pub(super) struct Dispatched<'a> {
 /// Why a transaction is refused.
 pub(super) enum Refused {
     /// A code and its reason.
-    By(Refusal),
+    By(Box<Refusal>),
     /// The policy of this place does not hold.
     Policy(usize),
     /// The policy of a key is changed by an earlier transaction of the block.
@@ -136,7 +136,7 @@ impl Policies<'_> {
     ) -> Result<Dispatched<'a>, ledger::Error> {
         let mut dispatched = Dispatched::default();
         if let Some(refusal) = before_policies(call) {
-            dispatched.refusal = Some(Refused::By(refusal));
+            dispatched.refusal = Some(Refused::By(Box::new(refusal)));
             return Ok(dispatched);
         }
         let written = call.rwset.namespaces.iter();
@@ -283,7 +283,7 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
                 let chaincode = self.name.to_owned();
                 let reason = Reason::NotDefined { chaincode, problem };
                 let refusal = (ValidationCode::InvalidChaincode, reason);
-                return Ok(Err(Refused::By(refusal)));
+                return Ok(Err(Refused::By(Box::new(refusal))));
             }
         };
         let namespace = CompiledApplicationPolicy::new(&definition.policy);
@@ -337,7 +337,7 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
                     collection: collection.to_owned(),
                 };
                 let code = ValidationCode::EndorsementPolicyFailure;
-                return Ok(Err(Refused::By((code, reason))));
+                return Ok(Err(Refused::By(Box::new((code, reason)))));
             }
             CollectionPolicy::Policy(bytes) => bytes,
         };

@@ -65,11 +65,11 @@ pub fn explain(
     workers.install(|| {
         let past = Stored { ledger, block, tx };
         if how == How::Fastest
-            && let Some(explanation) = past.from_history()?
+            && let Some(explanation) = past.by_history()?
         {
             return Ok(explanation);
         }
-        past.from_replay(progress)
+        past.by_replay(progress)
     })
 }
 
@@ -82,7 +82,7 @@ struct Stored<'l> {
 
 impl Stored<'_> {
     /// The explanation from what histories say; `None` where they do not suffice.
-    fn from_history(&self) -> Result<Option<Explanation>, Error> {
+    fn by_history(&self) -> Result<Option<Explanation>, Error> {
         let view = self.ledger.view()?;
         let with_metadata = view.namespaces_with_metadata()?;
         let bundle = self.bundle_from_blocks(&view)?;
@@ -96,7 +96,7 @@ impl Stored<'_> {
         }
     }
 
-    fn from_replay(&self, progress: &mut dyn FnMut(Progress)) -> Result<Explanation, Error> {
+    fn by_replay(&self, progress: &mut dyn FnMut(Progress)) -> Result<Explanation, Error> {
         let total = self.block.0;
         let watched = self.hashed_reads()?;
         let replayed = Replayed::new(self.ledger, self.block, &watched, &mut |done| {
@@ -211,8 +211,7 @@ fn config_of(block: &[u8]) -> Option<Vec<u8>> {
     }
     let coded = data.iter().zip(filter.unwrap_or_default());
     let valid = coded.filter(|(_, code)| **code == ValidationCode::Valid.number());
-    let configs = valid.filter_map(|(envelope, _)| config_in(envelope));
-    configs.last()
+    valid.rev().find_map(|(envelope, _)| config_in(envelope))
 }
 
 fn config_in(envelope: &[u8]) -> Option<Vec<u8>> {

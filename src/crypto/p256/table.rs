@@ -84,7 +84,12 @@ impl Table {
     /// Computes the table of a point; `None` if it is not on the curve.
     pub(super) fn new(point: Affine, size: Size) -> Option<Self> {
         let (teeth, steps) = teeth(point, size)?;
-        let lowest = to_affine(&teeth.iter().map(lowest_entry).collect::<Vec<_>>())?;
+        let lowest = to_affine(
+            &teeth
+                .iter()
+                .map(|teeth| lowest_entry(teeth))
+                .collect::<Vec<_>>(),
+        )?;
         let mut blocks: Vec<Vec<Affine>> = lowest.into_iter().map(|entry| vec![entry]).collect();
         for tooth in 0..TEETH - 1 {
             append_with_bit(&mut blocks, steps.iter().map(|steps| steps.get(tooth)))?;
@@ -194,7 +199,7 @@ fn teeth(point: Affine, size: Size) -> Option<(Vec<Vec<Affine>>, Vec<Vec<Affine>
 }
 
 /// Entry 0 of a block: the last tooth less all others.
-fn lowest_entry(teeth: &Vec<Affine>) -> Xyzz {
+fn lowest_entry(teeth: &[Affine]) -> Xyzz {
     let mut teeth = teeth.iter().rev().copied();
     let last = teeth.next().map(Xyzz::from);
     let sum = teeth.fold(last, |sum, tooth| {
