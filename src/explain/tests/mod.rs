@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::block::{Before, BlockExplainer};
-use super::past::{LedgerPast, Past};
+use super::past::LedgerPast;
 use super::replay::Replayed;
 use super::*;
 use crate::channel::{Bundle, channel_id_of_config_block};
@@ -103,6 +103,7 @@ impl TestLedger {
         }
     }
 
+    #[allow(dead_code, reason = "for the tests of single reasons")]
     pub(super) fn explain(&self, block: u64, tx: u32, how: How) -> Explanation {
         let (block, tx) = (BlockNumber(block), TxIndex(tx));
         explain(&self.ledger, block, tx, how, &mut |_| {}).unwrap()

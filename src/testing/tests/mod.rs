@@ -1,5 +1,12 @@
 //! What the kit makes is accepted, and what is made odd gets the code that the odd thing deserves.
 
+#![allow(
+    dead_code,
+    clippy::type_complexity,
+    clippy::needless_lifetimes,
+    reason = "tables of edits read best in one piece"
+)]
+
 mod definitions;
 mod duplicates;
 mod identities;
