@@ -10,7 +10,6 @@
 mod definitions;
 mod duplicates;
 mod identities;
-mod index;
 mod key_level;
 mod kit;
 mod policies;
