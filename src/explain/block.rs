@@ -16,7 +16,7 @@ use crate::decode::{
 };
 use crate::endorsement::{EndorsedBlock, EndorsementStage, Frontier, FrontierView};
 use crate::ingress::RawBlock;
-use crate::ledger::{self, Expiry, StateReader, StateValue};
+use crate::ledger::{self, Expiry, StateReader, StateValue, TxKey};
 use crate::lifecycle::ChannelFacts;
 use crate::msp::Identity;
 use crate::proto::common::metadata_index;
@@ -264,7 +264,7 @@ impl<'b> BlockExplainer<'b> {
 
     /// The first transaction with the id in an earlier block.
     fn earlier_in_ledger(&self, id: &str) -> Result<Option<TxRef>, ledger::Error> {
-        let found = self.before.past.locate(id)?;
+        let found = self.before.past.locate(&TxKey::of(id))?;
         let found = found.filter(|found| found.block < self.before.number);
         Ok(found.map(|found| TxRef {
             block: found.block.0,
@@ -422,7 +422,7 @@ impl<'s> Frontier for At<'s> {
 }
 
 impl FrontierView for At<'_> {
-    fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error> {
+    fn contains_tx(&self, id: &TxKey) -> Result<bool, ledger::Error> {
         let found = self.past.locate(id)?;
         Ok(found.is_some_and(|found| Some(found.block) <= self.last))
     }

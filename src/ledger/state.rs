@@ -35,6 +35,11 @@ pub trait StateReader {
         visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
     ) -> Result<(), Error>;
 
+    /// Whether some key of a namespace may have metadata: `false` only where certainly none has.
+    fn may_have_metadata(&self, _namespace: NamespaceRef<'_>) -> bool {
+        true
+    }
+
     /// The hashed keys whose time to live ends with the commit of `block`, as written by
     /// [`super::batch::Expiry`], in no particular order.
     ///
