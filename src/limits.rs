@@ -9,6 +9,12 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// Blocks that one queue between two stages holds.
 pub const STAGE_QUEUE_BLOCKS: usize = 8;
 
+/// Buffers of blocks that wait to be used again.
+pub const BLOCK_BUFFERS_KEPT: usize = 64;
+
+/// A buffer that is kept: larger ones, which hardly any channel needs, go back to the system.
+pub const BLOCK_BUFFER_BYTES_KEPT: usize = 4 << 20;
+
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
 

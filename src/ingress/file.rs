@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::{BlockSource, SourceError, SourceProgress};
 use crate::limits;
 use crate::sys;
+
+/// Read at a time where little is wanted; whoever wants more reads around this buffer.
+const READ_AHEAD_BYTES: usize = 32 << 10;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -22,6 +26,7 @@ pub struct BlockFile {
     file_len: u64,
     record: u64,
     offset: u64,
+    buffers: Buffers,
 }
 
 impl std::fmt::Debug for BlockFile {
@@ -57,7 +62,7 @@ impl BlockFile {
         let input: Box<dyn Read + Send> = if zstd {
             Box::new(BufReader::new(zstd::Decoder::new(whole).map_err(io)?))
         } else {
-            Box::new(BufReader::with_capacity(1 << 20, whole))
+            Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, whole))
         };
         Ok(Self {
             path: path.to_owned(),
@@ -66,17 +71,18 @@ impl BlockFile {
             file_len,
             record: 0,
             offset: 0,
+            buffers: Buffers::new(),
         })
     }
 
-    /// Reads up to `length` bytes; fewer at the end of the file.
-    fn read_up_to(&mut self, length: u64) -> Result<Vec<u8>, SourceError> {
+    /// Reads up to `length` bytes into an empty buffer; fewer at the end of the file.
+    fn read_up_to(&mut self, length: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
         // The claimed length is not trusted with memory before the bytes are there.
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 20));
+        bytes.reserve(usize::try_from(length).unwrap_or(0).min(1 << 20));
         self.input
             .by_ref()
             .take(length)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .map_err(|source| {
                 // A compressed file that ends too early.
                 if source.kind() == ErrorKind::UnexpectedEof {
@@ -87,14 +93,16 @@ impl BlockFile {
                     source,
                 }
             })?;
-        Ok(bytes)
+        Ok(())
     }
 
     /// The varint in front of a record and how many bytes it took; `None` at the end of the file.
     fn read_length(&mut self) -> Result<Option<(u64, u64)>, SourceError> {
         let mut length = 0_u64;
+        let mut byte = Vec::with_capacity(1);
         for index in 0..10_u32 {
-            let byte = self.read_up_to(1)?;
+            byte.clear();
+            self.read_up_to(1, &mut byte)?;
             let Some(&byte) = byte.first() else {
                 return match index {
                     0 => Ok(None),
@@ -137,13 +145,14 @@ impl BlockSource for BlockFile {
         if length > limits::BLOCK_BYTES_MAX as u64 {
             return Err(self.bad_length(length));
         }
-        let bytes = self.read_up_to(length)?;
+        let mut bytes = self.buffers.take();
+        self.read_up_to(length, &mut bytes)?;
         if (bytes.len() as u64) < length {
             return Err(self.truncated(length, bytes.len() as u64));
         }
         self.record += 1;
         self.offset += prefix + length;
-        Ok(Some(Bytes::from(bytes)))
+        Ok(Some(self.buffers.fill(bytes)))
     }
 
     fn progress(&self) -> SourceProgress {
