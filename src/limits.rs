@@ -15,6 +15,13 @@ pub const BLOCK_BUFFERS_KEPT: usize = 64;
 /// A buffer that is kept: larger ones, which hardly any channel needs, go back to the system.
 pub const BLOCK_BUFFER_BYTES_KEPT: usize = 4 << 20;
 
+/// Bytes of the filter that spares look-ups of new transaction ids: some 40 million ids. A ledger with
+/// more of them asks its index.
+pub const TX_FILTER_BYTES_MAX: usize = 64 << 20;
+
+/// Rows of the index of transaction ids that are read with each write transaction to fill the filter.
+pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
+
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
 

@@ -241,6 +241,9 @@ impl Snapshot {
 
     /// Whether there is a transaction with this id.
     pub(crate) fn contains_tx(&self, key: &TxKey) -> Result<bool, Error> {
+        if !self.store.tx_filter.may_contain(key) {
+            return Ok(false);
+        }
         self.read(|txn| {
             self.store
                 .tables
