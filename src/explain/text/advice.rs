@@ -83,7 +83,7 @@ fn fixed(reason: &Reason) -> &'static str {
             "System chaincodes can be queried on a peer, but not changed by transactions of \
              applications."
         }
-        Reason::LegacyLifecycle => {
+        Reason::LegacyLifecycle { .. } => {
             "Below application capability V2_0, chaincodes are deployed and upgraded with \
              lscc: its arguments must fit what is defined, and the submitter the instantiation \
              policy. Check the request against the current definition."

@@ -10,7 +10,7 @@ use crate::proto::common::header_type;
 use crate::types::{ValidationCode, Version};
 
 const LEGACY_LIFECYCLE: &str = "Its endorsements are sufficient, but what it asks the system \
-    chaincode \"lscc\" to do is not allowed.";
+    chaincode \"lscc\" to do is not allowed";
 
 pub(super) fn answer(explanation: &Explanation) -> String {
     let (code, block, tx) = (explanation.code, explanation.block, explanation.tx);
@@ -79,7 +79,7 @@ fn because(explanation: &Explanation) -> String {
             tx(by, explanation)
         ),
         Reason::SystemChaincode { chaincode, invoked } => system(chaincode, *invoked),
-        Reason::LegacyLifecycle => LEGACY_LIFECYCLE.to_owned(),
+        Reason::LegacyLifecycle { problem } => format!("{LEGACY_LIFECYCLE}: {}.", cause(problem)),
         Reason::Inconsistent {
             recomputed,
             explained,

@@ -52,7 +52,7 @@ pub(super) fn expected_and_found(explanation: &Explanation) -> Option<(String, S
         | Reason::NoCollection { .. }
         | Reason::Upgraded { .. }
         | Reason::SystemChaincode { .. }
-        | Reason::LegacyLifecycle => None,
+        | Reason::LegacyLifecycle { .. } => None,
     }
 }
 

@@ -163,6 +163,10 @@ fn standing(endorser: &Endorser, explanation: &Explanation) -> String {
         Standing::BadSignature { problem } => {
             format!("does not count: {}", signature_problem(*problem))
         }
+        Standing::Spoiled { by } => format!(
+            "does not count: endorsement {} does not decode, which makes all void",
+            by + 1
+        ),
         Standing::Duplicate { of } => format!(
             "does not count again: the same identity as endorsement {}",
             of + 1
