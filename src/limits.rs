@@ -145,6 +145,18 @@ pub const EXPLAINED_CLAUSES_MAX: usize = 1000;
 /// Signers of which an explanation says why they do not satisfy one clause.
 pub const EXPLAINED_SIGNERS_MAX: usize = 16;
 
+/// Clauses of one policy that the text of an explanation shows; the others are counted.
+pub const EXPLAINED_LINES_MAX: usize = 100;
+
+/// Endorsements that the text of an explanation shows; the others are counted.
+pub const EXPLAINED_ENDORSEMENTS_MAX: usize = 100;
+
+/// Organizational units, or principals that one endorsement was counted as, that a line shows.
+pub const EXPLAINED_UNITS_MAX: usize = 8;
+
+/// Characters of a name or key that the text of an explanation shows.
+pub const EXPLAINED_TEXT_CHARS_MAX: usize = 300;
+
 /// Policies that hold and that an explanation shows; the others are counted.
 pub const EXPLAINED_POLICIES_MAX: usize = 64;
 

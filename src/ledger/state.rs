@@ -47,3 +47,27 @@ pub trait StateReader {
     /// The store failed.
     fn expiring(&self, block: BlockNumber) -> Result<Vec<super::batch::Expiry>, Error>;
 }
+
+impl<S: StateReader + ?Sized> StateReader for &S {
+    fn version(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<Version>, Error> {
+        (**self).version(namespace, key)
+    }
+
+    fn get(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<StateValue>, Error> {
+        (**self).get(namespace, key)
+    }
+
+    fn range(
+        &self,
+        namespace: NamespaceRef<'_>,
+        start: &[u8],
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
+    ) -> Result<(), Error> {
+        (**self).range(namespace, start, end, visit)
+    }
+
+    fn expiring(&self, block: BlockNumber) -> Result<Vec<super::batch::Expiry>, Error> {
+        (**self).expiring(block)
+    }
+}
