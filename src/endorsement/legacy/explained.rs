@@ -8,7 +8,7 @@ use crate::channel::Bundle;
 use crate::decode::{ChaincodeCall, Creator, EndorserTx};
 use crate::endorsement::candidate::Candidate;
 use crate::endorsement::error::Fault;
-use crate::ledger::StateReader;
+use crate::ledger::{StateReader, TxKey};
 use crate::lifecycle::ChannelFacts;
 use crate::types::{BlockNumber, TxIndex};
 
@@ -35,6 +35,7 @@ pub fn lscc_refusal<S: StateReader>(
     };
     let candidate = Candidate {
         tx,
+        tx_key: TxKey::of(endorser.tx_id),
         creator,
         endorser,
         signers: &[],
