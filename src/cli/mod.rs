@@ -7,6 +7,7 @@
 
 mod compare;
 mod error;
+mod explain;
 mod export;
 mod import;
 mod inspect;
@@ -40,7 +41,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
-    /// Validate and commit the blocks of a file, going on where the ledger stands
+    /// Validate and commit the blocks of a file or chain folder, going on where the ledger stands
     Import(import::ImportArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),
@@ -52,8 +53,10 @@ enum LedgerCommand {
     Info(inspect::InfoArgs),
     /// Show one block and the verdicts on its transactions
     Block(inspect::BlockArgs),
-    /// Show where a transaction is and what became of it
-    Tx(inspect::TxArgs),
+    /// Show where a transaction is, what became of it, and why if it was refused
+    Tx(explain::TxArgs),
+    /// Explain the verdict on a transaction in full
+    Explain(explain::ExplainArgs),
 }
 
 /// Which ledger.
@@ -101,6 +104,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),
         LedgerCommand::Info(args) => inspect::info(args),
         LedgerCommand::Block(args) => inspect::block(args),
-        LedgerCommand::Tx(args) => inspect::tx(args),
+        LedgerCommand::Tx(args) => explain::tx(args),
+        LedgerCommand::Explain(args) => explain::explain_tx(args),
     }
 }
