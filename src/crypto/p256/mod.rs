@@ -32,6 +32,8 @@
 mod backend;
 mod cache;
 mod field;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 mod inverse;
 mod limbs;
 mod point;
