@@ -30,6 +30,7 @@ macro_rules! agree {
 
 mod block_file;
 mod certificate;
+mod chain;
 mod choices;
 mod config;
 mod messages;
@@ -37,6 +38,7 @@ mod p256;
 
 pub use block_file::block_file;
 pub use certificate::certificate;
+pub use chain::generated_chain;
 pub use config::{config, config_block, config_update};
 pub use messages::{block, envelope, policy, rwset};
 pub use p256::p256_differential;
