@@ -134,3 +134,33 @@ pub const EXPLAINED_SIGNERS_MAX: usize = 16;
 
 /// Policies that hold and that an explanation shows; the others are counted.
 pub const EXPLAINED_POLICIES_MAX: usize = 64;
+
+/// Workloads that are made: blocks.
+pub const WORKLOAD_BLOCKS_MAX: u64 = 1 << 32;
+
+/// Transactions in one of their blocks.
+pub const WORKLOAD_TXS_MAX: usize = 100_000;
+
+/// Their organizations.
+pub const WORKLOAD_ORGS_MAX: usize = 64;
+
+/// Peers, or clients, of one of these organizations.
+pub const WORKLOAD_IDENTITIES_MAX: usize = 10_000;
+
+/// Ordering nodes of a BFT cluster that signs them.
+pub const WORKLOAD_CONSENTERS_MAX: usize = 100;
+
+/// Endorsements of one of their transactions.
+pub const WORKLOAD_ENDORSEMENTS_MAX: usize = 64;
+
+/// Keys from which their transactions draw; the maker holds 8 bytes for each.
+pub const WORKLOAD_KEYS_MAX: u64 = 100_000_000;
+
+/// Keys that one of their transactions reads, or writes.
+pub const WORKLOAD_ACCESSES_MAX: usize = 10_000;
+
+/// A value that they write.
+pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
+
+/// Transactions that are made at a time, give or take the last block.
+pub const WORKLOAD_BATCH_TXS: usize = 2048;
