@@ -1,4 +1,4 @@
-//! `heddle ledger import`: a file of blocks through the whole pipeline.
+//! `heddle ledger import`: a file or folder of blocks through the whole pipeline.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,7 +15,7 @@ use super::open::{Missing, clock, open};
 use super::progress::Progress;
 use super::summary::{Summary, write_trace};
 use crate::commit::CommittedBlock;
-use crate::ingress::{BlockFile, BlockSource, KnownBlocks, Resuming, SourceProgress};
+use crate::ingress::{self, BlockSource, KnownBlocks, Resuming, SourceProgress};
 use crate::ledger::{self, Ledger, View};
 use crate::limits;
 use crate::notify::CommitListener;
@@ -28,7 +28,8 @@ use crate::types::{BlockNumber, Digest, ValidationCode};
 pub(super) struct ImportArgs {
     #[command(flatten)]
     ledger: LedgerArgs,
-    /// Length-delimited common.Block messages, plain or compressed with zstd
+    /// Length-delimited common.Block messages, plain or compressed with zstd; or a Fabric peer's chain
+    /// folder (ledgersData/chains/chains/CHANNEL), or one block file of it
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
     /// Threads that verify and evaluate [default: one per core]
@@ -52,7 +53,7 @@ pub(super) struct ImportArgs {
 pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let workers = workers(args.workers)?;
     let clock = clock();
-    let source = BlockFile::open(&args.source)?;
+    let source = ingress::open(&args.source)?;
     let ledger = open(&args.ledger, Missing::Create, args.json)?;
     let mut source = Resuming::new(source, Known::of(&ledger)?);
     let start = clock.now();

@@ -40,7 +40,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
-    /// Validate and commit the blocks of a file, going on where the ledger stands
+    /// Validate and commit the blocks of a file or chain folder, going on where the ledger stands
     Import(import::ImportArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),

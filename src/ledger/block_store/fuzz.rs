@@ -7,7 +7,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use super::record::{HEADER_BYTES as RECORD_HEADER_BYTES, RecordHeader, record_bytes};
 use super::segment::{HEADER_BYTES, segment_path};
@@ -19,9 +18,9 @@ use crate::types::{BlockNumber, ChannelId};
 const SEGMENT_BYTES: u64 = 4096;
 const NONCE_OFFSET: usize = 24;
 
-/// Opens a folder with one segment or two. `data` begins with the first one's length in two bytes.
+/// Opens a folder, which is made and removed, with one segment or two. `data` begins with the first one's length in two bytes.
 /// With `repair` the checksums and nonces are made to fit, so that what is behind them is reached.
-pub(crate) fn fuzz_segments(data: &[u8], repair: bool) {
+pub(crate) fn fuzz_segments(dir: &Path, data: &[u8], repair: bool) {
     let Some((length, data)) = data.split_first_chunk() else {
         return;
     };
@@ -36,19 +35,10 @@ pub(crate) fn fuzz_segments(data: &[u8], repair: bool) {
             repair_segment(segment);
         }
     }
-    // In memory where the system has such a place: a sync costs nothing there.
-    let root = Path::new("/dev/shm");
-    let root = if root.is_dir() {
-        root.to_owned()
-    } else {
-        std::env::temp_dir()
-    };
-    let thread = thread::current().id();
-    let dir = root.join(format!("heddle-fuzz-{}-{thread:?}", std::process::id()));
-    let written = write_segments(&dir, &segments);
+    let written = write_segments(dir, &segments);
     assert!(written.is_ok(), "a temporary folder: {written:?}");
-    check(&dir, segments.len() == 1);
-    let removed = fs::remove_dir_all(&dir);
+    check(dir, segments.len() == 1);
+    let removed = fs::remove_dir_all(dir);
     assert!(removed.is_ok(), "a temporary folder: {removed:?}");
 }
 
