@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{ingress, ledger, pipeline};
+use crate::{explain, ingress, ledger, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub(crate) enum CliError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// A transaction cannot be explained.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] ingress::SourceError),

@@ -84,7 +84,7 @@ impl ChainFolder {
         loop {
             if let Some(current) = &mut self.current {
                 let offset = current.records.offset();
-                match current.records.next_record() {
+                match current.records.next_record(Vec::new()) {
                     Ok(Some(record)) => return Ok(Some((current.path.clone(), offset, record))),
                     Ok(None) => {}
                     Err(error) => return Err(self.torn(error)),

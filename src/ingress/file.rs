@@ -8,10 +8,14 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::records::{Counted, Records};
 use super::{BlockSource, SourceError, SourceProgress};
 use crate::limits;
 use crate::sys;
+
+/// Read at a time where little is wanted; whoever wants more reads around this buffer.
+const READ_AHEAD_BYTES: usize = 32 << 10;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -21,6 +25,7 @@ pub struct BlockFile {
     records: Records,
     consumed: Arc<AtomicU64>,
     file_len: u64,
+    buffers: Buffers,
 }
 
 impl BlockFile {
@@ -60,19 +65,21 @@ impl BlockFile {
         let input: Box<dyn Read + Send> = if zstd {
             Box::new(BufReader::new(zstd::Decoder::new(whole).map_err(io)?))
         } else {
-            Box::new(BufReader::with_capacity(1 << 20, whole))
+            Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, whole))
         };
         Ok(Self {
             records: Records::new(path, input, limits::BLOCK_BYTES_MAX),
             consumed,
             file_len,
+            buffers: Buffers::new(),
         })
     }
 }
 
 impl BlockSource for BlockFile {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
-        Ok(self.records.next_record()?.map(Bytes::from))
+        let record = self.records.next_record(self.buffers.take())?;
+        Ok(record.map(|bytes| self.buffers.fill(bytes)))
     }
 
     fn progress(&self) -> SourceProgress {

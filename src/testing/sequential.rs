@@ -93,9 +93,7 @@ impl SequentialChannel {
         let validated = self.mvcc.validate(endorsed, &meter)?;
         through("mvcc");
         let transactions = &validated.decoded().contents().transactions;
-        let ids = transactions
-            .iter()
-            .map(|transaction| transaction.index_id.as_str());
+        let ids = transactions.iter().map(|transaction| transaction.tx_key);
         self.frontier.commit(validated.batch(), ids);
         self.next = self.next.next();
         Ok(validated)
