@@ -34,6 +34,8 @@ mod cache;
 mod field;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 mod inverse;
 mod limbs;
 mod point;
