@@ -182,10 +182,10 @@ pub const WORKLOAD_ENDORSEMENTS_MAX: usize = 64;
 pub const WORKLOAD_KEYS_MAX: u64 = 100_000_000;
 
 /// Keys that one of their transactions reads, or writes.
-pub const WORKLOAD_ACCESSES_MAX: usize = 10_000;
+pub const WORKLOAD_ACCESSES_MAX: usize = 1000;
 
 /// A value that they write.
 pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
 
-/// Transactions that are made at a time, give or take the last block.
-pub const WORKLOAD_BATCH_TXS: usize = 2048;
+/// Bytes of blocks that are made at a time, about, give or take the last block.
+pub const WORKLOAD_BATCH_BYTES: usize = 8 << 20;

@@ -9,7 +9,11 @@ fn demo(arguments: &[&str], data: Option<&Path>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
     command.args(["demo", "--blocks", "6"]);
     let txs = ["--txs", "100"];
-    command.args(if arguments.is_empty() { &txs } else { arguments });
+    command.args(if arguments.is_empty() {
+        &txs
+    } else {
+        arguments
+    });
     if let Some(data) = data {
         command.arg("--data").arg(data);
     }
@@ -65,7 +69,9 @@ fn it_commits_explains_and_says_how_to_go_on() {
         verdicts.lines().map(str::to_owned).collect()
     };
     assert_eq!(verdicts(&kept), verdicts(&temporary));
-    assert!(next_steps(&temporary).contains("demo --data heddle-demo --blocks 6 --txs 100 --seed 1"));
+    assert!(
+        next_steps(&temporary).contains("demo --data heddle-demo --blocks 6 --txs 100 --seed 1")
+    );
     let (_, folder) = temporary.split_once("durable in ").expect("a folder");
     let (folder, _) = folder.split_once(".\n").expect("a folder");
     assert!(!Path::new(folder).exists(), "{folder}");
