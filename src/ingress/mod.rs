@@ -6,6 +6,7 @@
 pub mod chain_folder;
 pub mod error;
 pub mod file;
+pub mod ingest;
 mod records;
 pub mod resume;
 mod stored_block;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 pub use chain_folder::ChainFolder;
 pub use error::{SourceError, StoredBlockProblem};
 pub use file::BlockFile;
+use resume::header;
 pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 
