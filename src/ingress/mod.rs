@@ -7,6 +7,7 @@ mod buffers;
 pub mod chain_folder;
 pub mod error;
 pub mod file;
+pub mod ingest;
 mod records;
 pub mod resume;
 mod stored_block;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 pub use chain_folder::ChainFolder;
 pub use error::{SourceError, StoredBlockProblem};
 pub use file::BlockFile;
+use resume::header;
 pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 

@@ -32,10 +32,10 @@
 mod backend;
 mod cache;
 mod field;
-#[cfg(target_arch = "x86_64")]
-mod ifma;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzz;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 mod inverse;
 mod limbs;
 mod point;
