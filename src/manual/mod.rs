@@ -5,6 +5,7 @@
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
+//! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -20,3 +21,5 @@ pub mod durability {}
 
 #[doc = include_str!("benches_and_fuzzing.md")]
 pub mod benches_and_fuzzing {}
+#[doc = include_str!("explanations.md")]
+pub mod explanations {}
