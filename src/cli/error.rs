@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::crypto::BackendError;
 use crate::types::{BlockNumber, InvalidChannelId};
 use crate::{explain, ingress, ledger, pipeline};
 
@@ -23,6 +24,9 @@ pub(crate) enum CliError {
         /// The channel.
         channel: String,
     },
+    /// `--crypto-backend`, or the environment variable, names none that can be used.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// `--workers` is out of range.
     #[error("--workers {workers}: expected 1 to {max}", max = crate::limits::WORKERS_MAX)]
     Workers {
