@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::ingress::{self, ingest};
+use crate::crypto::BackendError;
 use crate::types::{BlockNumber, InvalidChannelId};
 use crate::{explain, ledger, pipeline};
 
@@ -24,6 +25,9 @@ pub(crate) enum CliError {
         /// The channel.
         channel: String,
     },
+    /// `--crypto-backend`, or the environment variable, names none that can be used.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// `--workers` is out of range.
     #[error("--workers {workers}: expected 1 to {max}", max = crate::limits::WORKERS_MAX)]
     Workers {

@@ -25,11 +25,16 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::error::CliError;
+use crate::crypto::{self, Backend};
 
 /// A peer for Hyperledger Fabric networks.
 #[derive(Debug, Parser)]
 #[command(name = "heddle", version, about, disable_help_subcommand = true)]
 struct Heddle {
+    /// What verifies P-256 signatures: library, scalar or avx512ifma. The verdicts are the same; without
+    /// this and without HEDDLE_CRYPTO_BACKEND it is the fastest that the CPU has
+    #[arg(long, global = true, value_name = "NAME")]
+    crypto_backend: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -91,7 +96,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    match dispatch(&heddle.command) {
+    match choose_backend(heddle.crypto_backend).and_then(|()| dispatch(&heddle.command)) {
         Ok(code) => code,
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {
@@ -99,6 +104,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The flag goes before the variable.
+fn choose_backend(flag: Option<String>) -> Result<(), CliError> {
+    let variable = || {
+        std::env::var_os(crypto::BACKEND_VARIABLE).map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = flag.or_else(variable);
+    Ok(Backend::choose_by_name(name.as_deref())?)
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode, CliError> {

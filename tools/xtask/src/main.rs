@@ -5,11 +5,14 @@
 mod bench;
 mod fuzz;
 mod svg;
+mod differential;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+
+use differential::Differential;
 
 const USAGE: &str = "usage: cargo xtask <command>
 
@@ -20,6 +23,8 @@ commands:
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
+  p256-differential [--signatures N] [--seed S]
+          random P-256 signatures, at every backend and by the library (10000000, seed 1)
   help    this text";
 
 /// One command of a run.
@@ -52,6 +57,9 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    if let Some(("p256-differential", rest)) = first_and_rest(&arguments) {
+        return differential(rest);
+    }
     match task(&arguments) {
         Ok(Task::Steps(steps)) => run(steps),
         Ok(Task::Bench(options)) => bench::run(&options),
@@ -61,6 +69,22 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(Usage::Wrong(what)) => {
+            say(&format!("xtask: {what}\n\n{USAGE}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn first_and_rest(arguments: &[String]) -> Option<(&str, &[String])> {
+    let (first, rest) = arguments.split_first()?;
+    Some((first.as_str(), rest))
+}
+
+fn differential(arguments: &[String]) -> ExitCode {
+    match Differential::parse(arguments) {
+        Ok(run) if finishes(&mut run.command()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(what) => {
             say(&format!("xtask: {what}\n\n{USAGE}"));
             ExitCode::from(2)
         }
@@ -125,11 +149,11 @@ fn run(steps: &[Step]) -> ExitCode {
 fn succeeds(step: &Step) -> bool {
     // cargo tells its subcommands which cargo it is.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(step.arguments)
-        .current_dir(root())
-        .status();
-    match status {
+    finishes(Command::new(cargo).args(step.arguments))
+}
+
+fn finishes(command: &mut Command) -> bool {
+    match command.current_dir(root()).status() {
         Ok(status) => status.success(),
         Err(error) => {
             say(&format!("cargo does not start: {error}"));
