@@ -74,7 +74,7 @@ fn commit(channel: &ChannelId, blocks: Vec<Bytes>, workers: usize) -> Count {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = PipelineOptions {
         workers,
-        trace: false,
+        ..PipelineOptions::default()
     };
     let mut pipeline = Pipeline::new(&ledger, &clock, options).expect("workers");
     let mut count = Count::default();
