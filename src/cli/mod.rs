@@ -7,11 +7,14 @@
 
 mod compare;
 mod error;
+mod explain;
 mod export;
+mod feed;
 mod import;
 mod inspect;
 mod open;
 mod progress;
+mod serve_ingest;
 mod summary;
 
 use std::ffi::OsString;
@@ -40,8 +43,12 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
-    /// Validate and commit the blocks of a file, going on where the ledger stands
+    /// Validate and commit the blocks of a file or chain folder, going on where the ledger stands
     Import(import::ImportArgs),
+    /// Validate and commit the blocks that feeders push over local sockets, until SIGTERM or ctrl-C
+    ServeIngest(serve_ingest::ServeIngestArgs),
+    /// Push the blocks of a file or chain folder to a running 'serve-ingest', until they are durable
+    Feed(feed::FeedArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),
     /// Check every stored block: checksum, number, hash chain, data hash
@@ -52,8 +59,10 @@ enum LedgerCommand {
     Info(inspect::InfoArgs),
     /// Show one block and the verdicts on its transactions
     Block(inspect::BlockArgs),
-    /// Show where a transaction is and what became of it
-    Tx(inspect::TxArgs),
+    /// Show where a transaction is, what became of it, and why if it was refused
+    Tx(explain::TxArgs),
+    /// Explain the verdict on a transaction in full
+    Explain(explain::ExplainArgs),
 }
 
 /// Which ledger.
@@ -96,11 +105,14 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     let Command::Ledger(command) = command;
     match command {
         LedgerCommand::Import(args) => import::import(args),
+        LedgerCommand::ServeIngest(args) => serve_ingest::serve_ingest(args),
+        LedgerCommand::Feed(args) => feed::feed(args),
         LedgerCommand::Export(args) => export::export(args),
         LedgerCommand::Verify(args) => inspect::verify(args),
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),
         LedgerCommand::Info(args) => inspect::info(args),
         LedgerCommand::Block(args) => inspect::block(args),
-        LedgerCommand::Tx(args) => inspect::tx(args),
+        LedgerCommand::Tx(args) => explain::tx(args),
+        LedgerCommand::Explain(args) => explain::explain_tx(args),
     }
 }

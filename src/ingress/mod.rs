@@ -3,18 +3,26 @@
 //! Takes serialized blocks from a [`BlockSource`], one after another, and hands them to decode. Knows
 //! the number that a block claims, and nothing else of what is in it.
 
+mod buffers;
+pub mod chain_folder;
 pub mod error;
 pub mod file;
+pub mod ingest;
+mod records;
 pub mod resume;
+mod stored_block;
 pub mod worker;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-pub use error::SourceError;
+pub use chain_folder::ChainFolder;
+pub use error::{SourceError, StoredBlockProblem};
 pub use file::BlockFile;
+use resume::header;
 pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 
@@ -41,6 +49,29 @@ pub trait BlockSource: Send {
     /// How much of the source has been read: readable from other threads while the source is in use.
     fn progress(&self) -> SourceProgress {
         SourceProgress::default()
+    }
+}
+
+/// Opens blocks on disk: a Fabric peer's chain folder or one of its block files, or a file of
+/// length-delimited blocks, plain or zstd.
+///
+/// # Errors
+/// It cannot be read, or is a folder of something else.
+pub fn open(path: &Path) -> Result<Box<dyn BlockSource>, SourceError> {
+    if ChainFolder::is_one(path) {
+        Ok(Box::new(ChainFolder::open(path)?))
+    } else {
+        Ok(Box::new(BlockFile::open(path)?))
+    }
+}
+
+impl<S: BlockSource + ?Sized> BlockSource for Box<S> {
+    fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
+        (**self).next_block()
+    }
+
+    fn progress(&self) -> SourceProgress {
+        (**self).progress()
     }
 }
 

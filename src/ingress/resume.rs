@@ -88,7 +88,7 @@ impl<S: BlockSource, K: KnownBlocks> BlockSource for Resuming<S, K> {
 }
 
 /// A block's header alone.
-fn header(block: &[u8]) -> Option<BlockHeader<'_>> {
+pub(super) fn header(block: &[u8]) -> Option<BlockHeader<'_>> {
     let mut header = None;
     let mut fields = Fields::new(block);
     while let Some(field) = fields.next_field().ok()? {

@@ -124,7 +124,7 @@ impl<'l> Pipeline<'l> {
         &self.gauges
     }
 
-    /// Takes the source's blocks through all stages. Every block that reaches `listener` is durable;
+    /// Takes the source's blocks through all stages. May be called again: stages count on, queues anew. Every block that reaches `listener` is durable;
     /// on return, whatever the outcome, every durable block is in the state database, too, if that
     /// still works.
     ///
@@ -138,6 +138,7 @@ impl<'l> Pipeline<'l> {
         let start = Start::of(self.ledger)?;
         let first = start.next;
         let frontier = PipelineFrontier::new(self.ledger, self.options.workers);
+        self.gauges.begin_run();
         let (to_decode, raw) = self.queue("ingress_decode");
         let (to_verify, decoded) = self.queue("decode_verify");
         let (to_endorsement, verified) = self.queue("verify_endorsement");

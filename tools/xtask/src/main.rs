@@ -2,6 +2,10 @@
 //!
 //! Knows nothing of the peer; it only starts other programs.
 
+mod bench;
+mod fuzz;
+mod svg;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -14,6 +18,8 @@ commands:
   fmt     the format alone
   clippy  the lints alone
   test    the tests alone
+  bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
+  fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
   help    this text";
 
 /// One command of a run.
@@ -46,8 +52,10 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match steps(&arguments) {
-        Ok(steps) => run(steps),
+    match task(&arguments) {
+        Ok(Task::Steps(steps)) => run(steps),
+        Ok(Task::Bench(options)) => bench::run(&options),
+        Ok(Task::Fuzz(options)) => fuzz::run(&options),
         Err(Usage::Asked) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -66,18 +74,30 @@ enum Usage {
     Wrong(String),
 }
 
-fn steps(arguments: &[String]) -> Result<&'static [Step], Usage> {
-    match arguments {
-        [command] => match command.as_str() {
-            "ci" => Ok(&[FMT, CLIPPY, TEST]),
-            "fmt" => Ok(&[FMT]),
-            "clippy" => Ok(&[CLIPPY]),
-            "test" => Ok(&[TEST]),
-            "help" | "--help" | "-h" => Err(Usage::Asked),
-            other => Err(Usage::Wrong(format!("there is no command {other}"))),
-        },
-        [] => Err(Usage::Wrong("expected a command".to_owned())),
-        [_, extra, ..] => Err(Usage::Wrong(format!("did not expect {extra}"))),
+/// What to do.
+enum Task {
+    Steps(&'static [Step]),
+    Bench(bench::Options),
+    Fuzz(fuzz::Options),
+}
+
+fn task(arguments: &[String]) -> Result<Task, Usage> {
+    let Some((command, options)) = arguments.split_first() else {
+        return Err(Usage::Wrong("expected a command".to_owned()));
+    };
+    let steps: &[Step] = match command.as_str() {
+        "bench" => return bench::Options::parse(options).map(Task::Bench),
+        "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
+        "ci" => &[FMT, CLIPPY, TEST],
+        "fmt" => &[FMT],
+        "clippy" => &[CLIPPY],
+        "test" => &[TEST],
+        "help" | "--help" | "-h" => return Err(Usage::Asked),
+        other => return Err(Usage::Wrong(format!("there is no command {other}"))),
+    };
+    match options.first() {
+        None => Ok(Task::Steps(steps)),
+        Some(extra) => Err(Usage::Wrong(format!("did not expect {extra}"))),
     }
 }
 
@@ -162,8 +182,11 @@ mod tests {
             .iter()
             .map(|argument| (*argument).to_owned())
             .collect();
-        let names =
-            steps(&arguments).map(|steps| steps.iter().map(|step| step.name).collect::<Vec<_>>());
+        let names = task(&arguments).map(|task| match task {
+            Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
+            Task::Bench(_) => vec!["bench"],
+            Task::Fuzz(_) => vec!["fuzz"],
+        });
         assert_eq!(names, expected.map(<[&str]>::to_vec));
     }
 
@@ -171,6 +194,8 @@ mod tests {
     fn commands_choose_steps() {
         check(&["ci"], Ok(&["fmt", "clippy", "test"]));
         check(&["clippy"], Ok(&["clippy"]));
+        check(&["bench", "--json"], Ok(&["bench"]));
+        check(&["fuzz", "block"], Ok(&["fuzz"]));
         check(&["help"], Err(Usage::Asked));
         check(&[], Err(Usage::Wrong("expected a command".to_owned())));
         check(
