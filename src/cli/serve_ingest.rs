@@ -71,7 +71,7 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
     let (start, before) = (clock.now(), usage());
     let options = PipelineOptions {
         workers,
-        trace: false,
+        ..PipelineOptions::default()
     };
     let mut pipeline =
         Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;

@@ -191,7 +191,7 @@ impl TestLedger {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let options = PipelineOptions {
             workers: 2,
-            trace: false,
+            ..PipelineOptions::default()
         };
         Pipeline::new(&ledger, &clock, options)
             .unwrap()
