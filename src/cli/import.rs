@@ -61,6 +61,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let options = PipelineOptions {
         workers,
         trace: args.trace.is_some(),
+        ..PipelineOptions::default()
     };
     let mut pipeline =
         Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;

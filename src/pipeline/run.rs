@@ -18,7 +18,7 @@ use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
 use crate::queue::{Inbox, Outbox, queue};
-use crate::stage::{Ended, Stage, Trace};
+use crate::stage::{Disturbance, Ended, InStage, Stage, Trace};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
@@ -31,6 +31,19 @@ pub struct PipelineOptions {
     pub workers: usize,
     /// Whether to keep a trace of who was where when.
     pub trace: bool,
+    /// Random delays and group sizes, for tests of this very claim.
+    pub disturbance: Option<Disturbance>,
+}
+
+/// One worker, no trace, nothing disturbed.
+impl Default for PipelineOptions {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            trace: false,
+            disturbance: None,
+        }
+    }
 }
 
 /// The pipeline of one channel over its ledger.
@@ -84,6 +97,7 @@ impl<'l> Pipeline<'l> {
                 trace,
                 workers,
                 clock: Arc::clone(clock),
+                disturbance: options.disturbance,
             }
         };
         let stages = Stages {
@@ -168,7 +182,10 @@ impl<'l> Pipeline<'l> {
                     result
                 }),
                 spawn(scope, "apply", move || {
-                    let ended = || !committing.load(Ordering::SeqCst);
+                    let ended = || {
+                        stages.apply.delay(ledger.height());
+                        !committing.load(Ordering::SeqCst)
+                    };
                     Ok(stages.apply.alone(|| apply_until(ledger, &ended))?)
                 }),
                 spawn(scope, "notify", move || {
@@ -292,7 +309,10 @@ fn commit(
     inbox: &Inbox<ValidatedBlock>,
     outbox: &Outbox<CommittedBlock>,
 ) -> Result<(), Stop> {
-    while let Some(group) = next_group(inbox) {
+    let mut groups = 0;
+    while let Some(group) = next_group(inbox, stage.group_blocks_max(groups)) {
+        groups += 1;
+        stage.delay(groups);
         for block in stage.group(group, |group| commit_group(ledger, group))? {
             if outbox.send(block).is_err() {
                 return Ok(());
@@ -304,6 +324,7 @@ fn commit(
 
 fn notify(stage: &Stage, inbox: &Inbox<CommittedBlock>, listener: &mut dyn CommitListener) {
     while let Some(block) = inbox.receive() {
+        stage.delay(block.number().0);
         stage.alone(|| listener.committed(&block));
         stage.trace.left();
     }

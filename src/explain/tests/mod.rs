@@ -55,7 +55,7 @@ impl TestLedger {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let options = PipelineOptions {
             workers: 2,
-            trace: false,
+            ..PipelineOptions::default()
         };
         let mut source = BlockFile::open(&path).unwrap();
         Pipeline::new(&ledger, &clock, options)
