@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of the peer; it only starts other programs.
 
+mod soak;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -14,6 +16,9 @@ commands:
   fmt     the format alone
   clippy  the lints alone
   test    the tests alone
+  soak-ingest [--seconds N] [--chain FILE --channel NAME]
+          four feeders, one of them hostile, through the block-ingest socket at full speed, again and
+          again for N seconds (default 60): by default with the bundled chain of a real network
   help    this text";
 
 /// One command of a run.
@@ -46,6 +51,12 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    if let Some(("soak-ingest", rest)) = arguments
+        .split_first()
+        .map(|(name, rest)| (name.as_str(), rest))
+    {
+        return soak::run(rest);
+    }
     match steps(&arguments) {
         Ok(steps) => run(steps),
         Err(Usage::Asked) => {
