@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use crate::ingress::{self, ingest};
 use crate::crypto::BackendError;
+use crate::ingress::{self, ingest};
 use crate::types::{BlockNumber, InvalidChannelId};
 use crate::{explain, ledger, pipeline};
 

@@ -59,13 +59,14 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
     let workers = workers(args.workers)?;
     let addresses = addresses(args)?;
     let clock = clock();
-    let ledger = open(&args.ledger, Missing::Create, args.json)?;
+    let ledger = Arc::new(open(&args.ledger, Missing::Create, args.json)?);
     let reactor = Reactor::new(Listeners::open(&addresses)?).map_err(CliError::Serve)?;
     let stop = Arc::new(AtomicBool::new(false));
     let signals = watch_signals(&stop, reactor.waker()).map_err(CliError::Serve)?;
-    let known = Box::new(LedgerBlocks(&ledger));
+    let known = Box::new(LedgerBlocks(Arc::clone(&ledger)));
     let desk = Desk::new(ledger.channel().clone(), known, clock.now())?;
     let hub = Hub::new(desk, reactor.waker(), Arc::clone(&clock), stop);
+    let hub = Arc::new(hub);
     announce(args, &ledger, reactor.listeners().addresses())?;
 
     let (start, before) = (clock.now(), usage());
@@ -123,11 +124,11 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
 fn run(
     ledger: &Ledger,
     pipeline: &mut Pipeline<'_>,
-    hub: &Hub<'_>,
-    listener: &mut ServeListener<'_, '_>,
+    hub: &Arc<Hub>,
+    listener: &mut ServeListener<'_>,
 ) -> Result<(), Stop> {
     loop {
-        let mut source = IngestSource::new(hub, IngestDoor::new(ledger));
+        let mut source = IngestSource::new(Arc::clone(hub), IngestDoor::new(ledger));
         match pipeline.run(&mut source, listener) {
             Ok(()) => return Ok(()),
             Err(stop) if stop.blames_source() => {
@@ -209,9 +210,9 @@ fn stopped(ledger: &Ledger, stop: Stop) -> CliError {
 }
 
 /// What the ledger has, now.
-struct LedgerBlocks<'l>(&'l Ledger);
+struct LedgerBlocks(Arc<Ledger>);
 
-impl KnownBlocks for LedgerBlocks<'_> {
+impl KnownBlocks for LedgerBlocks {
     fn height(&self) -> BlockNumber {
         BlockNumber(self.0.height())
     }
@@ -221,13 +222,13 @@ impl KnownBlocks for LedgerBlocks<'_> {
     }
 }
 
-struct ServeListener<'h, 'k> {
-    hub: &'h Hub<'k>,
+struct ServeListener<'h> {
+    hub: &'h Hub,
     tally: Tally,
     bar: Progress,
 }
 
-impl CommitListener for ServeListener<'_, '_> {
+impl CommitListener for ServeListener<'_> {
     fn committed(&mut self, block: &CommittedBlock) {
         let validated = block.validated();
         let height = validated.decoded().number().next();

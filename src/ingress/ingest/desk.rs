@@ -57,9 +57,9 @@ pub(super) struct Pick {
 }
 
 /// The state machine.
-pub struct Desk<'k> {
+pub struct Desk {
     channel: ChannelId,
-    known: Box<dyn KnownBlocks + 'k>,
+    known: Box<dyn KnownBlocks>,
     height: u64,
     next: u64,
     tip: Option<Digest>,
@@ -73,7 +73,7 @@ pub struct Desk<'k> {
     fault: Option<ledger::Error>,
 }
 
-impl std::fmt::Debug for Desk<'_> {
+impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Desk")
             .field("height", &self.height)
@@ -83,14 +83,14 @@ impl std::fmt::Debug for Desk<'_> {
     }
 }
 
-impl<'k> Desk<'k> {
+impl Desk {
     /// A desk for a ledger that has the blocks `known`.
     ///
     /// # Errors
     /// The ledger cannot be asked for its last block.
     pub fn new(
         channel: ChannelId,
-        known: Box<dyn KnownBlocks + 'k>,
+        known: Box<dyn KnownBlocks>,
         now: Instant,
     ) -> Result<Self, ledger::Error> {
         let height = known.height().0;
@@ -126,7 +126,7 @@ impl<'k> Desk<'k> {
 }
 
 /// The reactor's calls.
-impl Desk<'_> {
+impl Desk {
     /// A feeder has connected. `None` where there is no room even to tell it so.
     pub fn join(&mut self, now: Instant) -> Option<FeederId> {
         if self.feeders.len() >= 2 * limits::INGEST_FEEDERS_MAX {
@@ -285,7 +285,7 @@ impl Desk<'_> {
 }
 
 /// What becomes of a feeder's bytes.
-impl Desk<'_> {
+impl Desk {
     /// Takes a feeder's blocks as far as its bytes and the room for them reach.
     fn advance(&mut self, id: FeederId, now: Instant) {
         let mut end = Ok(());
@@ -453,7 +453,7 @@ impl Desk<'_> {
 }
 
 /// The calls of the pipeline's source, and of who hears of commits.
-impl Desk<'_> {
+impl Desk {
     /// The block whose turn it is, if it is there and the pipeline may have it.
     pub(super) fn next(&self) -> Option<Pick> {
         let slot = self.window.slot(self.next);

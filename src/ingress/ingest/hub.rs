@@ -8,14 +8,14 @@ use mio::Waker;
 
 use super::desk::{Desk, IngestTally, Pick};
 use super::door::{SignatureCheck, Verdict, examine};
-use crate::ingress::{BlockSource, SourceError};
+use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::ledger;
 use crate::sys::clock::{Clock, Instant};
 
 /// A desk that several threads share.
 #[derive(Debug)]
-pub struct Hub<'k> {
-    desk: Mutex<Desk<'k>>,
+pub struct Hub {
+    desk: Mutex<Desk>,
     /// Notified when there may be another block for the pipeline.
     moved: Condvar,
     waker: Arc<Waker>,
@@ -27,11 +27,11 @@ pub struct Hub<'k> {
     failed: Mutex<Option<std::io::Error>>,
 }
 
-impl<'k> Hub<'k> {
+impl Hub {
     /// Puts `desk` between a reactor, which `waker` wakes, and a pipeline. Once `stop` is set and the
     /// reactor woken, the source ends.
     pub fn new(
-        desk: Desk<'k>,
+        desk: Desk,
         waker: Arc<Waker>,
         clock: Arc<dyn Clock>,
         stop: Arc<AtomicBool>,
@@ -92,7 +92,7 @@ impl<'k> Hub<'k> {
     }
 
     /// For the reactor, which needs no waking.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Desk<'k>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Desk> {
         // A thread that panicked while it held the lock ends the server anyway.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,7 +117,7 @@ impl<'k> Hub<'k> {
     }
 
     /// Changes the desk from another thread than the reactor's.
-    fn change<R>(&self, change: impl FnOnce(&mut Desk<'k>, Instant) -> R) -> R {
+    fn change<R>(&self, change: impl FnOnce(&mut Desk, Instant) -> R) -> R {
         let now = self.now();
         let result = change(&mut self.lock(), now);
         self.moved.notify_all();
@@ -128,21 +128,41 @@ impl<'k> Hub<'k> {
 }
 
 /// The pipeline's end: blocks in order, each looked at before.
-pub struct IngestSource<'h, 'k, S> {
-    hub: &'h Hub<'k>,
+pub struct IngestSource<S> {
+    hub: Arc<Hub>,
     signatures: S,
+    ended: Arc<AtomicBool>,
 }
 
-impl<S> std::fmt::Debug for IngestSource<'_, '_, S> {
+/// Ends one run's source.
+struct Ender {
+    hub: Arc<Hub>,
+    ended: Arc<AtomicBool>,
+}
+
+impl EndSource for Ender {
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Whoever looked before the store is waiting once the lock is free.
+        drop(self.hub.lock());
+        self.hub.notify();
+    }
+}
+
+impl<S> std::fmt::Debug for IngestSource<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IngestSource").finish_non_exhaustive()
     }
 }
 
-impl<'h, 'k, S: SignatureCheck> IngestSource<'h, 'k, S> {
+impl<S: SignatureCheck> IngestSource<S> {
     /// For one run of the pipeline, which starts at the ledger's height.
-    pub fn new(hub: &'h Hub<'k>, signatures: S) -> Self {
-        Self { hub, signatures }
+    pub fn new(hub: Arc<Hub>, signatures: S) -> Self {
+        Self {
+            hub,
+            signatures,
+            ended: Arc::default(),
+        }
     }
 
     /// Waits for the next block; `None` once the source is to end.
@@ -155,7 +175,7 @@ impl<'h, 'k, S: SignatureCheck> IngestSource<'h, 'k, S> {
             if let Some(error) = self.hub.take_failure() {
                 return Err(SourceError::Reactor(error));
             }
-            if self.hub.is_stopping() {
+            if self.hub.is_stopping() || self.ended.load(Ordering::SeqCst) {
                 return Ok(None);
             }
             if let Some(pick) = desk.next() {
@@ -170,7 +190,7 @@ impl<'h, 'k, S: SignatureCheck> IngestSource<'h, 'k, S> {
     }
 }
 
-impl<S: SignatureCheck> BlockSource for IngestSource<'_, '_, S> {
+impl<S: SignatureCheck> BlockSource for IngestSource<S> {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
         while let Some(pick) = self.wait()? {
             match examine(&pick, &mut self.signatures) {
@@ -187,5 +207,12 @@ impl<S: SignatureCheck> BlockSource for IngestSource<'_, '_, S> {
             }
         }
         Ok(None)
+    }
+
+    fn ender(&self) -> Option<Arc<dyn EndSource>> {
+        Some(Arc::new(Ender {
+            hub: Arc::clone(&self.hub),
+            ended: Arc::clone(&self.ended),
+        }))
     }
 }

@@ -19,6 +19,9 @@ use crate::proto::common::BlockHeader;
 use crate::proto::wire::{Message, take_varint};
 use crate::types::{BlockNumber, Digest};
 
+/// A length that a block can have takes at most 4 bytes; some encoders fill up with zeroes.
+const LENGTH_BYTES_MAX: usize = 5;
+
 /// What a block's first bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BlockStart {
@@ -154,8 +157,7 @@ impl Intake {
     fn length(&mut self) -> Result<Option<usize>, IngestRefusal> {
         let mut rest = self.staged.as_slice();
         let Ok(length) = take_varint(&mut rest) else {
-            // A length that a block can have takes at most 4 bytes; 10 are the most of any varint.
-            return if self.staged.len() < 10 {
+            return if self.staged.len() < LENGTH_BYTES_MAX {
                 Ok(None)
             } else {
                 Err(IngestRefusal::NotABlock {

@@ -87,3 +87,6 @@ pub use listen::{ListenError, Listeners};
 pub use protocol::{Greeting, ServerFrame};
 pub use reactor::Reactor;
 pub use refusal::{IngestRefusal, RefusalKind};
+
+#[cfg(test)]
+mod tests;

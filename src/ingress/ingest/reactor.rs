@@ -80,13 +80,13 @@ impl Reactor {
 
     /// Serves until the hub is closed and every feeder has gone. An error of the reactor itself is
     /// handed to the hub, whose source ends with it.
-    pub fn run(mut self, hub: &Hub<'_>) {
+    pub fn run(mut self, hub: &Hub) {
         if let Err(error) = self.serve(hub) {
             hub.fail(error);
         }
     }
 
-    fn serve(&mut self, hub: &Hub<'_>) -> io::Result<()> {
+    fn serve(&mut self, hub: &Hub) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut timeout = None;
         loop {
@@ -121,7 +121,7 @@ impl Reactor {
     }
 
     /// Takes new connections; whether the system could give none though there may be some.
-    fn accept(&mut self, hub: &Hub<'_>) -> bool {
+    fn accept(&mut self, hub: &Hub) -> bool {
         let mut short_of_resources = false;
         for listener in &self.listeners.open {
             loop {
@@ -159,7 +159,7 @@ impl Reactor {
     }
 
     /// Serves each feeder once; whether there is more to do at once.
-    fn turn(&mut self, hub: &Hub<'_>) -> bool {
+    fn turn(&mut self, hub: &Hub) -> bool {
         for connection in self.connections.values_mut() {
             connection.read(hub, &mut self.buffer);
         }
@@ -190,7 +190,7 @@ impl Connection {
     }
 
     /// Reads what is there and wanted, as often as one turn allows.
-    fn read(&mut self, hub: &Hub<'_>, buffer: &mut [u8]) {
+    fn read(&mut self, hub: &Hub, buffer: &mut [u8]) {
         for _ in 0..limits::INGEST_READS_PER_TURN {
             if !self.readable || !hub.lock().wants_read(self.id) {
                 return;
@@ -216,7 +216,7 @@ impl Connection {
     }
 
     /// Writes what there is to write and room for.
-    fn write(&mut self, hub: &Hub<'_>) {
+    fn write(&mut self, hub: &Hub) {
         while self.writable {
             let mut desk = hub.lock();
             let output = desk.output(self.id);

@@ -3,9 +3,10 @@
 //! Knows nothing of the peer; it only starts other programs.
 
 mod bench;
-mod fuzz;
-mod svg;
 mod differential;
+mod fuzz;
+mod soak;
+mod svg;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ commands:
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
   p256-differential [--signatures N] [--seed S]
           random P-256 signatures, at every backend and by the library (10000000, seed 1)
+  soak-ingest [--seconds N] [--chain FILE --channel NAME]
+          four feeders, one of them hostile, through the block-ingest socket at full speed, again and
+          again for N seconds (default 60): by default with the bundled chain of a real network
   help    this text";
 
 /// One command of a run.
@@ -57,8 +61,10 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let Some(("p256-differential", rest)) = first_and_rest(&arguments) {
-        return differential(rest);
+    match first_and_rest(&arguments) {
+        Some(("p256-differential", rest)) => return differential(rest),
+        Some(("soak-ingest", rest)) => return soak::run(rest),
+        _ => {}
     }
     match task(&arguments) {
         Ok(Task::Steps(steps)) => run(steps),
