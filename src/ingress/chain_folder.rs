@@ -103,21 +103,25 @@ impl ChainFolder {
 
     /// A cut in the last file is what a peer leaves that is writing or was killed.
     fn torn(&self, error: SourceError) -> SourceError {
-        match error {
-            SourceError::Truncated {
-                path,
-                offset,
-                expected,
-                found,
-                ..
-            } if self.waiting.is_empty() => SourceError::TornTail {
-                path,
-                number: self.expected.unwrap_or_default(),
-                offset,
-                expected,
-                found,
-            },
-            other => other,
+        if !self.waiting.is_empty() {
+            return error;
+        }
+        let SourceError::Truncated {
+            path,
+            offset,
+            expected,
+            found,
+            ..
+        } = error
+        else {
+            return error;
+        };
+        SourceError::TornTail {
+            path,
+            number: self.expected.unwrap_or_default(),
+            offset,
+            expected,
+            found,
         }
     }
 
