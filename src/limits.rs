@@ -9,6 +9,19 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// Blocks that one queue between two stages holds.
 pub const STAGE_QUEUE_BLOCKS: usize = 8;
 
+/// Buffers of blocks that wait to be used again.
+pub const BLOCK_BUFFERS_KEPT: usize = 64;
+
+/// A buffer that is kept: larger ones, which hardly any channel needs, go back to the system.
+pub const BLOCK_BUFFER_BYTES_KEPT: usize = 4 << 20;
+
+/// Bytes of the filter that spares look-ups of new transaction ids: some 40 million ids. A ledger with
+/// more of them asks its index.
+pub const TX_FILTER_BYTES_MAX: usize = 64 << 20;
+
+/// Rows of the index of transaction ids that are read with each write transaction to fill the filter.
+pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
+
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
 
@@ -132,9 +145,50 @@ pub const EXPLAINED_CLAUSES_MAX: usize = 1000;
 /// Signers of which an explanation says why they do not satisfy one clause.
 pub const EXPLAINED_SIGNERS_MAX: usize = 16;
 
+/// Clauses of one policy that the text of an explanation shows; the others are counted.
+pub const EXPLAINED_LINES_MAX: usize = 100;
+
+/// Endorsements that the text of an explanation shows; the others are counted.
+pub const EXPLAINED_ENDORSEMENTS_MAX: usize = 100;
+
+/// Organizational units, or principals that one endorsement was counted as, that a line shows.
+pub const EXPLAINED_UNITS_MAX: usize = 8;
+
+/// Characters of a name or key that the text of an explanation shows.
+pub const EXPLAINED_TEXT_CHARS_MAX: usize = 300;
+
 /// Policies that hold and that an explanation shows; the others are counted.
 pub const EXPLAINED_POLICIES_MAX: usize = 64;
 
+/// Workloads that are made: blocks.
+pub const WORKLOAD_BLOCKS_MAX: u64 = 1 << 32;
+
+/// Transactions in one of their blocks.
+pub const WORKLOAD_TXS_MAX: usize = 100_000;
+
+/// Their organizations.
+pub const WORKLOAD_ORGS_MAX: usize = 64;
+
+/// Peers, or clients, of one of these organizations.
+pub const WORKLOAD_IDENTITIES_MAX: usize = 10_000;
+
+/// Ordering nodes of a BFT cluster that signs them.
+pub const WORKLOAD_CONSENTERS_MAX: usize = 100;
+
+/// Endorsements of one of their transactions.
+pub const WORKLOAD_ENDORSEMENTS_MAX: usize = 64;
+
+/// Keys from which their transactions draw; the maker holds 8 bytes for each.
+pub const WORKLOAD_KEYS_MAX: u64 = 100_000_000;
+
+/// Keys that one of their transactions reads, or writes.
+pub const WORKLOAD_ACCESSES_MAX: usize = 10_000;
+
+/// A value that they write.
+pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
+
+/// Transactions that are made at a time, give or take the last block.
+pub const WORKLOAD_BATCH_TXS: usize = 2048;
 /// Feeders that the block-ingest socket serves at the same time; as many again may be leaving.
 pub const INGEST_FEEDERS_MAX: usize = 16;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::ingress::{self, ingest};
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{ledger, pipeline};
+use crate::{explain, ledger, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub(crate) enum CliError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// A transaction cannot be explained.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] ingress::SourceError),

@@ -1,4 +1,4 @@
-//! `heddle ledger info | block | tx | verify | rebuild-state`.
+//! `heddle ledger info | block | verify | rebuild-state`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::open::{Missing, open, rebuild as rebuild_ledger, require, with_progress};
 use crate::decode::{DecodedBlock, decode_block};
 use crate::ingress::RawBlock;
-use crate::ledger::{self, TxKey, View};
+use crate::ledger::{self, View};
 use crate::proto::common::{Metadata, metadata_index};
 use crate::proto::wire::Message;
 use crate::sys::process::CpuMeter;
@@ -54,18 +54,6 @@ pub(super) struct BlockArgs {
     /// The block's number
     #[arg(value_name = "N")]
     number: u64,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TxArgs {
-    #[command(flatten)]
-    ledger: LedgerArgs,
-    /// The transaction's id
-    #[arg(value_name = "TXID")]
-    id: String,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -163,27 +151,6 @@ pub(super) fn block(args: &BlockArgs) -> Result<ExitCode, CliError> {
             ("data_hash", hex(contents.data_hash).into()),
             ("commit_hash", block.commit_hash().into()),
             ("transactions", transactions.into()),
-        ],
-    )?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Shows where a transaction is.
-pub(super) fn tx(args: &TxArgs) -> Result<ExitCode, CliError> {
-    let ledger = open(&args.ledger, Missing::Refuse, args.json)?;
-    let view = ledger.view()?;
-    let found = view.tx(&TxKey::of(&args.id))?;
-    let found = found.ok_or_else(|| CliError::NoTransaction {
-        id: args.id.clone(),
-    })?;
-    print(
-        args.json,
-        &[
-            ("txid", args.id.as_str().into()),
-            ("block", found.block.0.into()),
-            ("tx", found.index.0.into()),
-            ("code", found.code.number().into()),
-            ("code_name", found.code.name().into()),
         ],
     )?;
     Ok(ExitCode::SUCCESS)

@@ -7,6 +7,7 @@
 
 mod compare;
 mod error;
+mod explain;
 mod export;
 mod feed;
 mod import;
@@ -58,8 +59,10 @@ enum LedgerCommand {
     Info(inspect::InfoArgs),
     /// Show one block and the verdicts on its transactions
     Block(inspect::BlockArgs),
-    /// Show where a transaction is and what became of it
-    Tx(inspect::TxArgs),
+    /// Show where a transaction is, what became of it, and why if it was refused
+    Tx(explain::TxArgs),
+    /// Explain the verdict on a transaction in full
+    Explain(explain::ExplainArgs),
 }
 
 /// Which ledger.
@@ -109,6 +112,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),
         LedgerCommand::Info(args) => inspect::info(args),
         LedgerCommand::Block(args) => inspect::block(args),
-        LedgerCommand::Tx(args) => inspect::tx(args),
+        LedgerCommand::Tx(args) => explain::tx(args),
+        LedgerCommand::Explain(args) => explain::explain_tx(args),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::serialize::serialize_block;
-use crate::ledger::{self, CommitBlock, Ledger, PendingBatch, TxKey};
+use crate::ledger::{self, CommitBlock, Ledger, PendingBatch};
 use crate::limits;
 use crate::mvcc::ValidatedBlock;
 use crate::queue::Inbox;
@@ -62,10 +62,7 @@ fn commit_block(validated: &ValidatedBlock) -> CommitBlock {
     let contents = decoded.contents();
     let number = decoded.number();
     let parts = serialize_block(decoded, validated.codes(), validated.commit_hash());
-    let ids = contents
-        .transactions
-        .iter()
-        .map(|tx| TxKey::of(tx.index_id.as_str()));
+    let ids = contents.transactions.iter().map(|tx| tx.tx_key);
     let previous = contents.previous_hash.try_into().ok().map(Digest);
     CommitBlock {
         number,

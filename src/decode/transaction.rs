@@ -6,6 +6,7 @@
 
 use super::flaw::{ClaimedHash, TxFlaw, TxPart};
 use crate::crypto::sha256_parts;
+use crate::ledger::TxKey;
 use crate::proto::common::{
     ChannelHeader, Envelope, Header, Payload, SignatureHeader, header_type,
 };
@@ -29,6 +30,8 @@ pub struct DecodedTx<'a> {
     /// What the tx-id index keeps: the claimed id; where that is empty the computed one; empty where
     /// headers do not decode.
     pub index_id: IndexId<'a>,
+    /// `index_id` as indexes have it.
+    pub tx_key: TxKey,
     /// What is to be validated.
     pub body: TxBody<'a>,
     /// Where some part of the transaction is refused: why. Its code is in `body`.
@@ -158,6 +161,7 @@ pub fn decode_transaction(envelope: &[u8]) -> DecodedTx<'_> {
             claimed_id: "",
             header_type: None,
             index_id: IndexId::Claimed(""),
+            tx_key: TxKey::of(""),
             body: TxBody::Refused(flaw.code()),
             flaw: Some(Box::new(flaw)),
         },
@@ -193,6 +197,7 @@ fn decode_headers(bytes: &[u8]) -> Result<DecodedTx<'_>, TxFlaw> {
         envelope: bytes,
         claimed_id: channel.tx_id,
         header_type: Some(channel.r#type),
+        tx_key: TxKey::of(index_id.as_str()),
         index_id,
         body,
         flaw: flaw.map(Box::new),

@@ -56,9 +56,7 @@ impl<F: Frontier> EndorsementStage<F> {
         let mut lifetimes = Lifetimes::default();
         let codes = self.codes(&verified, &mut lifetimes, workers)?;
         let transactions = &verified.decoded().contents().transactions;
-        let ids = transactions
-            .iter()
-            .map(|transaction| transaction.index_id.as_str());
+        let ids = transactions.iter().map(|transaction| transaction.tx_key);
         self.in_flight.remember_ids(block, ids);
         self.remember_writes(&verified, &codes);
         Ok(EndorsedBlock::new(verified, codes, lifetimes))
@@ -151,8 +149,8 @@ impl<F: Frontier> EndorsementStage<F> {
         candidates: &[Candidate<'_>],
         view: &F::View,
     ) -> Result<Vec<bool>, Fault> {
-        let ids = candidates.iter().map(|candidate| candidate.endorser.tx_id);
-        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx_id(id)?))
+        let ids = candidates.iter().map(|candidate| &candidate.tx_key);
+        ids.map(|id| Ok(self.in_flight.contains_id(id) || view.contains_tx(id)?))
             .collect()
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Knows nothing of policies.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::transaction::validated_namespaces;
 use crate::decode::{ChaincodeCall, Creator, EndorserTx, SignedKind, TxBody};
+use crate::ledger::TxKey;
 use crate::msp::Identity;
 use crate::types::{TxIndex, ValidationCode};
 use crate::verify::{TxVerdict, VerifiedBlock};
@@ -15,6 +17,8 @@ use crate::verify::{TxVerdict, VerifiedBlock};
 #[derive(Debug)]
 pub(super) struct Candidate<'b> {
     pub(super) tx: TxIndex,
+    /// Its id, as indexes have it.
+    pub(super) tx_key: TxKey,
     /// Who submitted it.
     pub(super) creator: &'b Creator<'b>,
     pub(super) endorser: &'b EndorserTx<'b>,
@@ -40,6 +44,7 @@ pub(super) fn candidates(verified: &VerifiedBlock) -> Vec<Candidate<'_>> {
                     TxVerdict::Endorser { signers },
                 ) => Some(Candidate {
                     tx,
+                    tx_key: transaction.tx_key,
                     creator,
                     endorser,
                     signers,
@@ -95,7 +100,7 @@ pub(super) fn is_valid(codes: &[ValidationCode], tx: TxIndex) -> bool {
 pub(super) fn mark_duplicates(candidates: &[Candidate<'_>], codes: &mut [ValidationCode]) {
     let mut seen = HashSet::with_capacity(candidates.len());
     for candidate in candidates {
-        if is_valid(codes, candidate.tx) && !seen.insert(candidate.endorser.tx_id) {
+        if is_valid(codes, candidate.tx) && !seen.insert(candidate.tx_key) {
             set(codes, candidate.tx, ValidationCode::DuplicateTxid);
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::error::Fault;
-use crate::ledger::{self, StateReader};
+use crate::ledger::{self, StateReader, TxKey};
 use crate::types::{BlockNumber, Namespace, NamespaceRef};
 
 /// The state ahead of the ledger, as mvcc leaves it: what endorsement reads.
@@ -31,7 +31,7 @@ pub trait FrontierView: StateReader + Sync {
     ///
     /// # Errors
     /// The store failed.
-    fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error>;
+    fn contains_tx(&self, id: &TxKey) -> Result<bool, ledger::Error>;
 
     /// The last block whose transaction ids the view knows; `None` before the first.
     fn indexed(&self) -> Option<BlockNumber>;
@@ -41,9 +41,9 @@ pub trait FrontierView: StateReader + Sync {
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     /// Transaction ids by block, for forgetting them.
-    ids_by_block: BTreeMap<BlockNumber, Vec<Box<str>>>,
-    /// How many blocks in flight have the id.
-    ids: HashMap<Box<str>, u32>,
+    ids_by_block: BTreeMap<BlockNumber, Vec<TxKey>>,
+    /// How often blocks in flight have the id.
+    ids: hashbrown::HashMap<TxKey, u32>,
     /// The last block that may have changed a definition since definitions were read.
     definitions_changed: Option<BlockNumber>,
     /// Namespaces in which some key has, had or may get metadata.
@@ -85,19 +85,15 @@ impl InFlight {
     }
 
     /// Whether a block in flight has this id.
-    pub(super) fn contains_id(&self, id: &str) -> bool {
+    pub(super) fn contains_id(&self, id: &TxKey) -> bool {
         self.ids.contains_key(id)
     }
 
     /// Remembers the ids of a block, of all its transactions.
-    pub(super) fn remember_ids<'a>(
-        &mut self,
-        block: BlockNumber,
-        ids: impl Iterator<Item = &'a str>,
-    ) {
-        let ids: Vec<Box<str>> = ids.map(Box::from).collect();
+    pub(super) fn remember_ids(&mut self, block: BlockNumber, ids: impl Iterator<Item = TxKey>) {
+        let ids: Vec<TxKey> = ids.collect();
         for id in &ids {
-            *self.ids.entry(id.clone()).or_default() += 1;
+            *self.ids.entry(*id).or_default() += 1;
         }
         self.ids_by_block.insert(block, ids);
     }

@@ -32,3 +32,4 @@ pub use block::EndorsementStage;
 pub use endorsed::{EndorsedBlock, Lifetimes, Writes};
 pub use error::Fault;
 pub use in_flight::{Frontier, FrontierView};
+pub use legacy::{Refusal as LsccRefusal, lscc_refusal, upgraded_chaincode};

@@ -7,16 +7,21 @@ use bytes::Bytes;
 use super::conflicts::{Conflicts, Earlier, written_of_read};
 use super::error::Error;
 use super::identities::{Endorsements, check_creator, party};
+use super::legacy::{LegacyTx, Upgrades};
 use super::past::Past;
-use super::policies::{Changed, Dispatched, Policies, Refused, channel_facts, metadata_writes};
+use super::policies::{
+    Changed, Dispatched, Policies, Refusal, Refused, channel_facts, metadata_writes,
+};
 use super::reason::{Chaincode, Explanation, Reason, TxRef};
 use crate::channel::Bundle;
 use crate::decode::{
     ChaincodeCall, DecodedBlock, DecodedTx, EndorserTx, SignedKind, TxBody, decode_block,
 };
-use crate::endorsement::{EndorsedBlock, EndorsementStage, Frontier, FrontierView};
+use crate::endorsement::{
+    EndorsedBlock, EndorsementStage, Frontier, FrontierView, upgraded_chaincode,
+};
 use crate::ingress::RawBlock;
-use crate::ledger::{self, Expiry, StateReader, StateValue};
+use crate::ledger::{self, Expiry, StateReader, StateValue, TxKey};
 use crate::lifecycle::ChannelFacts;
 use crate::msp::Identity;
 use crate::proto::common::metadata_index;
@@ -196,7 +201,7 @@ impl<'b> BlockExplainer<'b> {
             return Ok(structure.unwrap_or((ValidationCode::NotValidated, Reason::Valid)));
         };
         let changed = self.changed_before(tx)?;
-        let mut dispatched = self.dispatch(call, &endorsements.signers, &changed)?;
+        let mut dispatched = self.dispatch(tx, call, &endorsements.signers, &changed)?;
         for note in &mut dispatched.notes {
             endorsements.place(&mut note.trace);
         }
@@ -214,16 +219,72 @@ impl<'b> BlockExplainer<'b> {
             }
             None => {}
         }
-        if let Some(earlier) = self.earlier_in_block(tx, endorser.tx_id) {
-            let reason = Reason::Duplicate { earlier };
-            return Ok((ValidationCode::DuplicateTxid, reason));
+        if let Some(refusal) = self.among_others(tx, endorser, call)? {
+            return Ok(refusal);
         }
         let (code, conflict) = self.conflict(tx, &call.rwset)?;
         Ok((code, conflict.unwrap_or(Reason::Valid)))
     }
 
-    fn dispatch<'a>(
+    /// What other transactions of the block have against one whose policies hold: its id, upgrades.
+    fn among_others(
         &self,
+        tx: TxIndex,
+        endorser: &EndorserTx<'_>,
+        call: &ChaincodeCall<'_>,
+    ) -> Result<Option<Refusal>, Error> {
+        let capabilities = self.bundle().capabilities().application();
+        let upgrades = match capabilities.v2_0_validation {
+            true => Upgrades::new(),
+            false => self.upgrades()?,
+        };
+        let upgraded = |chaincode: &str, by: TxIndex| {
+            let (chaincode, by) = (chaincode.to_owned(), self.tx_ref(by));
+            let reason = Reason::Upgraded { chaincode, by };
+            (ValidationCode::ChaincodeVersionConflict, reason)
+        };
+        if let Some(name) = upgraded_chaincode(endorser)
+            && let Some(last) = upgrades.get(name)
+            && *last != tx
+        {
+            return Ok(Some(upgraded(name, *last)));
+        }
+        if capabilities.forbid_duplicate_tx_id
+            && let Some(earlier) = self.earlier_in_block(tx, endorser.tx_id)
+        {
+            let reason = Reason::Duplicate { earlier };
+            return Ok(Some((ValidationCode::DuplicateTxid, reason)));
+        }
+        let invoked = upgrades.get(call.header_name);
+        Ok(invoked.map(|last| upgraded(call.header_name, *last)))
+    }
+
+    /// Below V2_0: the last upgrade of each chaincode, of all that were valid before duplicate ids were
+    /// looked for.
+    fn upgrades(&self) -> Result<Upgrades<'_>, Error> {
+        let mut upgrades = Upgrades::new();
+        for (tx, transaction) in self.numbered() {
+            let Some(endorser) = endorser(transaction) else {
+                continue;
+            };
+            let was_valid = [
+                ValidationCode::Valid,
+                ValidationCode::DuplicateTxid,
+                ValidationCode::ChaincodeVersionConflict,
+            ];
+            if was_valid.contains(&self.endorsed_code(tx))
+                && let Some(name) = upgraded_chaincode(endorser)
+                && self.earlier_in_ledger(endorser.tx_id)?.is_none()
+            {
+                upgrades.insert(name, tx);
+            }
+        }
+        Ok(upgrades)
+    }
+
+    fn dispatch<'a>(
+        &'a self,
+        tx: TxIndex,
         call: &ChaincodeCall<'a>,
         signers: &[Arc<Identity>],
         changed: &Changed<'_>,
@@ -234,6 +295,20 @@ impl<'b> BlockExplainer<'b> {
             state: self.before.state,
             with_metadata: &self.before.with_metadata,
         };
+        if policies.legacy()
+            && let Some(transaction) = self.transaction(tx)
+            && let TxBody::Signed { creator, kind } = &transaction.body
+            && let SignedKind::Endorser(endorser) = kind
+        {
+            let legacy = LegacyTx {
+                block: self.before.number,
+                tx,
+                creator,
+                endorser,
+                call,
+            };
+            return policies.dispatch_legacy(&legacy, signers, changed);
+        }
         Ok(policies.dispatch(call, signers, changed)?)
     }
 
@@ -252,7 +327,7 @@ impl<'b> BlockExplainer<'b> {
             if !names.clone().any(writes) || self.earlier_in_ledger(endorser.tx_id)?.is_some() {
                 continue;
             }
-            let dispatched = self.dispatch(call, signers, &changed)?;
+            let dispatched = self.dispatch(earlier, call, signers, &changed)?;
             for name in dispatched.held {
                 for key in metadata_writes(&call.rwset, name) {
                     changed.entry(key).or_insert(earlier);
@@ -264,7 +339,7 @@ impl<'b> BlockExplainer<'b> {
 
     /// The first transaction with the id in an earlier block.
     fn earlier_in_ledger(&self, id: &str) -> Result<Option<TxRef>, ledger::Error> {
-        let found = self.before.past.locate(id)?;
+        let found = self.before.past.locate(&TxKey::of(id))?;
         let found = found.filter(|found| found.block < self.before.number);
         Ok(found.map(|found| TxRef {
             block: found.block.0,
@@ -278,7 +353,9 @@ impl<'b> BlockExplainer<'b> {
         let mut before = self.numbered().take_while(|(earlier, _)| *earlier < tx);
         let (found, _) = before.find(|(earlier, transaction)| {
             let same = endorser(transaction).is_some_and(|endorser| endorser.tx_id == id);
-            same && self.endorsed_code(*earlier).is_valid()
+            // An upgrade may have refused it afterwards.
+            let code = self.endorsed_code(*earlier);
+            same && (code.is_valid() || code == ValidationCode::ChaincodeVersionConflict)
         })?;
         Some(self.tx_ref(found))
     }
@@ -422,7 +499,7 @@ impl<'s> Frontier for At<'s> {
 }
 
 impl FrontierView for At<'_> {
-    fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error> {
+    fn contains_tx(&self, id: &TxKey) -> Result<bool, ledger::Error> {
         let found = self.past.locate(id)?;
         Ok(found.is_some_and(|found| Some(found.block) <= self.last))
     }

@@ -3,6 +3,7 @@
 //! The checks are those of [`crate::verify`], one by one instead of all at once; the rules are in
 //! [`crate::msp`] and [`crate::crypto`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::reason::{CreatorProblem, Endorser, Party, SignatureProblem, Standing};
@@ -94,15 +95,28 @@ impl Endorsements {
             signers: Vec::new(),
             places: Vec::new(),
         };
-        for endorsement in &endorser.endorsements {
+        let by_bytes = !bundle.capabilities().application().v1_3_validation;
+        let old = if by_bytes {
+            SameBytes::of(endorser)
+        } else {
+            SameBytes::default()
+        };
+        for (place, endorsement) in endorser.endorsements.iter().enumerate() {
             let identity = bundle.msps().deserialize(endorsement.endorser);
             let message = SignedMessage {
                 head: endorser.proposal_response_payload,
                 tail: endorsement.endorser,
             };
-            let standing = all.standing(&identity, message, endorsement.signature);
+            let standing = match old.first.get(place) {
+                Some(Some(first)) if *first < place => Standing::Duplicate { of: *first },
+                _ => all.standing(&identity, message, endorsement.signature),
+            };
+            let standing = match (old.undecodable, standing) {
+                (Some(by), Standing::Good { .. }) => Standing::Spoiled { by },
+                (_, standing) => standing,
+            };
             if let (Standing::Good { .. }, Ok(identity)) = (&standing, identity) {
-                all.places.push(all.notes.len());
+                all.places.push(place);
                 all.signers.push(identity);
             }
             all.notes.push(Endorser {
@@ -171,5 +185,32 @@ impl Endorsements {
         {
             counted_as.push(principal.to_owned());
         }
+    }
+}
+
+/// Endorsers told apart by their bytes: the rule below application capability V1_3.
+#[derive(Default)]
+struct SameBytes {
+    /// For each endorsement, the place of the first one with the same MSP id and certificate bytes.
+    first: Vec<Option<usize>>,
+    /// The first that does not decode.
+    undecodable: Option<usize>,
+}
+
+impl SameBytes {
+    fn of(endorser: &EndorserTx<'_>) -> Self {
+        let mut places = HashMap::new();
+        let mut old = Self::default();
+        for (place, endorsement) in endorser.endorsements.iter().enumerate() {
+            let Ok(identity) = SerializedIdentity::decode(endorsement.endorser) else {
+                old.undecodable.get_or_insert(place);
+                old.first.push(None);
+                continue;
+            };
+            // Fabric: one string, without anything between the parts.
+            let bytes = [identity.mspid.as_bytes(), identity.id_bytes].concat();
+            old.first.push(Some(*places.entry(bytes).or_insert(place)));
+        }
+        old
     }
 }

@@ -19,6 +19,7 @@ mod conflicts;
 mod error;
 mod history;
 mod identities;
+mod legacy;
 mod past;
 mod policies;
 mod reason;

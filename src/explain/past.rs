@@ -16,7 +16,7 @@ pub(super) trait Past: Sync {
     ///
     /// # Errors
     /// The ledger failed.
-    fn locate(&self, id: &str) -> Result<Option<TxLocation>, ledger::Error>;
+    fn locate(&self, id: &TxKey) -> Result<Option<TxLocation>, ledger::Error>;
 
     /// The id of the transaction at a height; `None` where there is none.
     ///
@@ -87,8 +87,8 @@ pub(super) struct LedgerPast<'l> {
 }
 
 impl Past for LedgerPast<'_> {
-    fn locate(&self, id: &str) -> Result<Option<TxLocation>, ledger::Error> {
-        self.ledger.view()?.tx(&TxKey::of(id))
+    fn locate(&self, id: &TxKey) -> Result<Option<TxLocation>, ledger::Error> {
+        self.ledger.view()?.tx(id)
     }
 
     fn tx_id(&self, at: Version) -> Result<Option<String>, ledger::Error> {

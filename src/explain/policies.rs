@@ -124,6 +124,11 @@ pub(super) fn place<'a>(name: &'a str, collection: &'a str) -> NamespaceRef<'a> 
 }
 
 impl Policies<'_> {
+    /// Whether the rules below application capability V2_0 hold.
+    pub(super) fn legacy(&self) -> bool {
+        !self.bundle.capabilities().application().v2_0_validation
+    }
+
     /// Goes through a transaction's namespaces as [`crate::endorsement`] does.
     ///
     /// # Errors
@@ -143,14 +148,7 @@ impl Policies<'_> {
         let written = written.filter(|ns| ns.writes_anything() && ns.name != call.header_name);
         let names = std::iter::once(call.header_name).chain(written.map(|ns| ns.name));
         for name in names {
-            let mut check = NamespaceCheck {
-                policies: self,
-                signers,
-                changed,
-                name,
-                held: Held::default(),
-                dispatched: &mut dispatched,
-            };
+            let mut check = NamespaceCheck::new(self, signers, changed, name, &mut dispatched);
             match check.run(call.rwset.namespace(name))? {
                 Ok(()) => dispatched.held.push(name),
                 Err(refused) => {
@@ -201,6 +199,9 @@ impl Policies<'_> {
         let Ok(Some(bytes)) = lifecycle::key_policy(&state.metadata) else {
             return Ok(None);
         };
+        if self.legacy() {
+            return Ok(Some(CompiledApplicationPolicy::from_envelope(bytes)));
+        }
         let mut wrapped = Vec::with_capacity(bytes.len() + 8);
         put_element(&mut wrapped, 1, bytes);
         Ok(Some(CompiledApplicationPolicy::new(&wrapped)))
@@ -266,7 +267,7 @@ struct Held<'a> {
 }
 
 /// One namespace of one transaction.
-struct NamespaceCheck<'c, 'p, 'a> {
+pub(super) struct NamespaceCheck<'c, 'p, 'a> {
     policies: &'c Policies<'p>,
     signers: &'c [Arc<Identity>],
     changed: &'c Changed<'c>,
@@ -275,7 +276,24 @@ struct NamespaceCheck<'c, 'p, 'a> {
     dispatched: &'c mut Dispatched<'a>,
 }
 
-impl<'a> NamespaceCheck<'_, '_, 'a> {
+impl<'c, 'p, 'a> NamespaceCheck<'c, 'p, 'a> {
+    pub(super) fn new(
+        policies: &'c Policies<'p>,
+        signers: &'c [Arc<Identity>],
+        changed: &'c Changed<'c>,
+        name: &'a str,
+        dispatched: &'c mut Dispatched<'a>,
+    ) -> Self {
+        Self {
+            policies,
+            signers,
+            changed,
+            name,
+            held: Held::default(),
+            dispatched,
+        }
+    }
+
     fn run(&mut self, writes: Option<&NsRwSet<'a>>) -> Result<Checked, ledger::Error> {
         let definition = match self.policies.definition(self.name)? {
             Ok(definition) => definition,
@@ -287,9 +305,19 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
             }
         };
         let namespace = CompiledApplicationPolicy::new(&definition.policy);
+        self.check(&definition, &namespace, writes)
+    }
+
+    /// Checks all that is written, under a definition and the policy in it.
+    pub(super) fn check(
+        &mut self,
+        definition: &ChaincodeDefinition,
+        namespace: &CompiledApplicationPolicy,
+        writes: Option<&NsRwSet<'a>>,
+    ) -> Result<Checked, ledger::Error> {
         if let Some(writes) = writes {
             for (collection, key) in written_keys(writes) {
-                let checked = self.key(&definition, &namespace, collection, key)?;
+                let checked = self.key(definition, namespace, collection, key)?;
                 if checked.is_err() {
                     return Ok(checked);
                 }
@@ -299,7 +327,7 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
             return Ok(Ok(()));
         }
         // A transaction that writes nothing still needs the namespace's policy.
-        Ok(self.evaluate(Guard::Chaincode, &namespace))
+        Ok(self.evaluate(Guard::Chaincode, namespace))
     }
 
     fn key(
@@ -322,7 +350,7 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
             self.held.some |= checked.is_ok();
             return Ok(checked);
         }
-        if collection.is_empty() {
+        if collection.is_empty() || self.policies.legacy() {
             return Ok(self.namespace(policy));
         }
         if self.held.collections.contains(&collection) {
@@ -379,7 +407,7 @@ impl<'a> NamespaceCheck<'_, '_, 'a> {
         Ok(())
     }
 
-    fn evaluate(&mut self, guard: Guard, policy: &CompiledApplicationPolicy) -> Checked {
+    pub(super) fn evaluate(&mut self, guard: Guard, policy: &CompiledApplicationPolicy) -> Checked {
         let trace = policy.trace(self.policies.bundle.policies(), self.signers);
         let holds = trace.holds;
         let notes = &mut self.dispatched.notes;

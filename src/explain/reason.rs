@@ -6,6 +6,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::decode::TxFlaw;
+use crate::endorsement::LsccRefusal;
 use crate::msp::{IdentityError, InvalidIdentity};
 use crate::policy::PolicyTrace;
 use crate::proto::wire::WireError;
@@ -114,8 +115,14 @@ pub enum Standing {
     },
     /// The same identity has endorsed before, and counts once.
     Duplicate {
-        /// The place of its first good endorsement.
+        /// The place of its first good endorsement; below application capability V1_3, of its first
+        /// one, good or not.
         of: usize,
+    },
+    /// Below application capability V1_3, an endorser that does not decode makes all others void.
+    Spoiled {
+        /// The place of that endorser.
+        by: usize,
     },
 }
 
@@ -320,7 +327,10 @@ pub enum Reason {
         invoked: bool,
     },
     /// Below V2_0: its endorsements hold, but `lscc` may not be invoked like this (10).
-    LegacyLifecycle,
+    LegacyLifecycle {
+        /// The rule that the invocation breaks.
+        problem: LsccRefusal,
+    },
     /// What is explained, what the stages say and what is stored differ: a bug of heddle, or a ledger
     /// that another program wrote.
     Inconsistent {

@@ -8,10 +8,14 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::records::{Counted, Records};
 use super::{BlockSource, SourceError, SourceProgress};
 use crate::limits;
 use crate::sys;
+
+/// Read at a time where little is wanted; whoever wants more reads around this buffer.
+const READ_AHEAD_BYTES: usize = 32 << 10;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -21,6 +25,7 @@ pub struct BlockFile {
     records: Records,
     consumed: Arc<AtomicU64>,
     file_len: u64,
+    buffers: Buffers,
 }
 
 impl BlockFile {
@@ -35,8 +40,24 @@ impl BlockFile {
         };
         let file = sys::file::open_for_reading(path).map_err(io)?;
         let file_len = file.metadata().map_err(io)?.len();
+        Self::new(path, file, file_len)
+    }
+
+    /// Reads a file's bytes, plain or zstd, from wherever they come. `path` is what errors call it.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    pub fn new(
+        path: &Path,
+        bytes: impl Read + Send + 'static,
+        file_len: u64,
+    ) -> Result<Self, SourceError> {
+        let io = |source| SourceError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut counted = Counted::new(file, Arc::clone(&consumed));
+        let mut counted = Counted::new(bytes, Arc::clone(&consumed));
         let mut magic = Vec::with_capacity(4);
         (&mut counted).take(4).read_to_end(&mut magic).map_err(io)?;
         let zstd = magic == ZSTD_MAGIC;
@@ -44,19 +65,21 @@ impl BlockFile {
         let input: Box<dyn Read + Send> = if zstd {
             Box::new(BufReader::new(zstd::Decoder::new(whole).map_err(io)?))
         } else {
-            Box::new(BufReader::with_capacity(1 << 20, whole))
+            Box::new(BufReader::with_capacity(READ_AHEAD_BYTES, whole))
         };
         Ok(Self {
             records: Records::new(path, input, limits::BLOCK_BYTES_MAX),
             consumed,
             file_len,
+            buffers: Buffers::new(),
         })
     }
 }
 
 impl BlockSource for BlockFile {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
-        Ok(self.records.next_record()?.map(Bytes::from))
+        let record = self.records.next_record(self.buffers.take())?;
+        Ok(record.map(|bytes| self.buffers.fill(bytes)))
     }
 
     fn progress(&self) -> SourceProgress {

@@ -3,6 +3,7 @@
 //! Takes serialized blocks from a [`BlockSource`], one after another, and hands them to decode. Knows
 //! the number that a block claims, and nothing else of what is in it.
 
+mod buffers;
 pub mod chain_folder;
 pub mod error;
 pub mod file;

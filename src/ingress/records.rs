@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::SourceError;
+use crate::limits;
 
 /// Reads one record after another. Invariant: never more than one of them is in memory, and none with
 /// more bytes than the file has.
@@ -39,18 +40,21 @@ impl Records {
         }
     }
 
-    /// The next record; `None` at the end of the file.
+    /// The next record, in `bytes`, which is empty; `None` at the end of the file.
     ///
     /// # Errors
     /// The file cannot be read, ends within a record, or a length is none that a record can have.
-    pub(super) fn next_record(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+    pub(super) fn next_record(
+        &mut self,
+        mut bytes: Vec<u8>,
+    ) -> Result<Option<Vec<u8>>, SourceError> {
         let Some((length, prefix)) = self.read_length()? else {
             return Ok(None);
         };
         if length > self.length_max as u64 {
             return Err(self.bad_length(length));
         }
-        let bytes = self.read_up_to(length)?;
+        self.read_up_to(length, &mut bytes)?;
         if (bytes.len() as u64) < length {
             return Err(self.truncated(length, bytes.len() as u64));
         }
@@ -64,14 +68,15 @@ impl Records {
         self.offset
     }
 
-    /// Reads up to `length` bytes; fewer at the end of the file.
-    fn read_up_to(&mut self, length: u64) -> Result<Vec<u8>, SourceError> {
-        // The claimed length is not trusted with memory before the bytes are there.
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 20));
+    /// Reads up to `length` bytes into an empty buffer; fewer at the end of the file.
+    fn read_up_to(&mut self, length: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
+        // The claimed length is not trusted with much memory before the bytes are there.
+        let length_trusted = usize::try_from(length).unwrap_or(0);
+        bytes.reserve(length_trusted.min(limits::BLOCK_BUFFER_BYTES_KEPT));
         self.input
             .by_ref()
             .take(length)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .map_err(|source| {
                 // A compressed file that ends too early.
                 if source.kind() == ErrorKind::UnexpectedEof {
@@ -82,14 +87,16 @@ impl Records {
                     source,
                 }
             })?;
-        Ok(bytes)
+        Ok(())
     }
 
     /// The varint in front of a record and how many bytes it took; `None` at the end of the file.
     fn read_length(&mut self) -> Result<Option<(u64, u64)>, SourceError> {
         let mut length = 0_u64;
+        let mut byte = Vec::with_capacity(1);
         for index in 0..10_u32 {
-            let byte = self.read_up_to(1)?;
+            byte.clear();
+            self.read_up_to(1, &mut byte)?;
             let Some(&byte) = byte.first() else {
                 return match index {
                     0 => Ok(None),

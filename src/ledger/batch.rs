@@ -90,6 +90,14 @@ pub struct StateValue {
     pub metadata: Vec<u8>,
 }
 
+impl KeyUpdate {
+    /// Whether the key has metadata now.
+    #[must_use]
+    pub fn gives_metadata(&self) -> bool {
+        matches!(&self.effect, Effect::Put { metadata, .. } if !metadata.is_empty())
+    }
+}
+
 impl UpdateBatch {
     /// The updates of a namespace, if it has any.
     #[must_use]

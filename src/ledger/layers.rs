@@ -25,6 +25,8 @@ pub struct LayeredState {
     snapshot: Arc<Snapshot>,
     /// Oldest first.
     layers: Vec<PendingBatch>,
+    /// Whether some batch gives a key metadata.
+    layers_have_metadata: bool,
     height: u64,
 }
 
@@ -35,6 +37,7 @@ impl LayeredState {
         Self {
             snapshot,
             layers: Vec::new(),
+            layers_have_metadata: false,
             height,
         }
     }
@@ -60,6 +63,7 @@ impl LayeredState {
                     found: batch.block,
                 });
             }
+            state.layers_have_metadata |= batch.has_metadata();
             state.layers.push(batch.clone());
             state.height += 1;
         }
@@ -157,6 +161,10 @@ impl StateReader for LayeredState {
             }
         }
         Ok(())
+    }
+
+    fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
+        self.layers_have_metadata || self.snapshot.may_have_metadata(namespace)
     }
 
     fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, Error> {

@@ -18,6 +18,8 @@ pub struct PendingBatch {
 struct Inner {
     batch: Arc<UpdateBatch>,
     filter: KeyFilter,
+    /// Whether it gives some key metadata.
+    has_metadata: bool,
     bytes: usize,
 }
 
@@ -32,10 +34,12 @@ impl PendingBatch {
             .sum();
         let mut filter = KeyFilter::with_keys(keys);
         let mut bytes = 0;
+        let mut has_metadata = false;
         for namespace in &batch.namespaces {
             for update in &namespace.updates {
                 filter.insert(KeyHash::of_key(namespace.namespace.as_ref(), &update.key));
                 bytes += update_bytes(update);
+                has_metadata |= update.gives_metadata();
             }
         }
         let entries = batch.history.len() + batch.expiries.len();
@@ -44,9 +48,15 @@ impl PendingBatch {
             inner: Arc::new(Inner {
                 batch,
                 filter,
+                has_metadata,
                 bytes,
             }),
         }
+    }
+
+    /// Whether some key gets metadata.
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.inner.has_metadata
     }
 
     /// About how much memory the batch takes.

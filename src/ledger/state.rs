@@ -35,10 +35,39 @@ pub trait StateReader {
         visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
     ) -> Result<(), Error>;
 
+    /// Whether some key of a namespace may have metadata: `false` only where certainly none has.
+    fn may_have_metadata(&self, _namespace: NamespaceRef<'_>) -> bool {
+        true
+    }
+
     /// The hashed keys whose time to live ends with the commit of `block`, as written by
     /// [`super::batch::Expiry`], in no particular order.
     ///
     /// # Errors
     /// The store failed.
     fn expiring(&self, block: BlockNumber) -> Result<Vec<super::batch::Expiry>, Error>;
+}
+
+impl<S: StateReader + ?Sized> StateReader for &S {
+    fn version(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<Version>, Error> {
+        (**self).version(namespace, key)
+    }
+
+    fn get(&self, namespace: NamespaceRef<'_>, key: &[u8]) -> Result<Option<StateValue>, Error> {
+        (**self).get(namespace, key)
+    }
+
+    fn range(
+        &self,
+        namespace: NamespaceRef<'_>,
+        start: &[u8],
+        end: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
+    ) -> Result<(), Error> {
+        (**self).range(namespace, start, end, visit)
+    }
+
+    fn expiring(&self, block: BlockNumber) -> Result<Vec<super::batch::Expiry>, Error> {
+        (**self).expiring(block)
+    }
 }

@@ -58,6 +58,20 @@ impl TxKey {
         }
         buffer.get(..len).unwrap_or_default()
     }
+
+    /// The key that was encoded so; `None` for other bytes.
+    pub(crate) fn decode(encoded: &[u8]) -> Option<Self> {
+        let (bytes, rest) = encoded.split_first_chunk()?;
+        let hashed = match rest {
+            [] => false,
+            [1] => true,
+            _ => return None,
+        };
+        Some(Self {
+            bytes: *bytes,
+            hashed,
+        })
+    }
 }
 
 impl fmt::Debug for TxKey {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{Effect, Expiry, KeyUpdate, StateValue};
+use super::batch::{Expiry, KeyUpdate, StateValue};
 use super::block_store::{BlockBytes, BlockLocation, BlockReader};
 use super::error::Error;
 use super::layers::LayeredState;
@@ -223,8 +223,7 @@ impl View {
             .iter()
             .flat_map(|layer| &layer.namespaces)
         {
-            let has_metadata = |update: &KeyUpdate| matches!(&update.effect, Effect::Put { metadata, .. } if !metadata.is_empty());
-            if entry.updates.iter().any(has_metadata) {
+            if entry.updates.iter().any(KeyUpdate::gives_metadata) {
                 namespaces.push(entry.namespace.clone());
             }
         }
@@ -264,6 +263,10 @@ impl StateReader for View {
         visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
     ) -> Result<(), Error> {
         self.state.range(namespace, start, end, visit)
+    }
+
+    fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
+        self.state.may_have_metadata(namespace)
     }
 
     fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, Error> {

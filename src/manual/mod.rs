@@ -5,6 +5,7 @@
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`sources`]: where blocks come from, and what may go wrong there.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
+//! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -20,3 +21,6 @@ pub mod durability {}
 
 #[doc = include_str!("sources.md")]
 pub mod sources {}
+
+#[doc = include_str!("benches_and_fuzzing.md")]
+pub mod benches_and_fuzzing {}

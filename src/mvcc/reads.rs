@@ -14,6 +14,7 @@ use super::place::Place;
 use crate::ledger::{self, StateReader};
 use crate::proto::rwset::RwVersion;
 use crate::rwset::{CollectionRwSet, NsRwSet, RwSet, is_delete, is_hash_delete};
+use crate::sys::process::CpuMeter;
 use crate::types::{NamespaceRef, Version};
 
 /// Transactions that one task of [`prefetch_parallel`] takes.
@@ -76,17 +77,18 @@ pub fn prefetch<S: StateReader + ?Sized>(
     })
 }
 
-/// [`prefetch`] on all workers of the current rayon pool.
+/// [`prefetch`] on all workers of the current rayon pool; `meter` counts what they spend.
 ///
 /// # Errors
 /// The state cannot be read.
 pub fn prefetch_parallel<S: StateReader + Sync + ?Sized>(
     inputs: &[TxInput<'_>],
     state: &S,
+    meter: &CpuMeter,
 ) -> Result<Prefetched, ledger::Error> {
     let parts = inputs
         .par_chunks(PREFETCH_TXS)
-        .map(|part| prefetch(part, state));
+        .map(|part| meter.count(|| prefetch(part, state)));
     let mut all = Prefetched {
         txs: Vec::with_capacity(inputs.len()),
     };
@@ -188,7 +190,10 @@ fn put_metadata<S: StateReader + ?Sized>(
     let mut all = Vec::new();
     let mut puts = 0_usize;
     let mut add = |namespace: NamespaceRef<'_>, key: &[u8]| -> Result<(), ledger::Error> {
-        let metadata = committed_metadata(namespace, key, state)?;
+        let metadata = match state.may_have_metadata(namespace) {
+            true => committed_metadata(namespace, key, state)?,
+            false => Box::default(),
+        };
         if !metadata.is_empty() || !all.is_empty() {
             all.resize_with(puts, Box::default);
             all.push(metadata);

@@ -6,7 +6,7 @@ use super::{DefinedBlockToLive, TxInput, TxWrites, replay_block};
 use crate::channel::ConfigBlock;
 use crate::decode::{BlockContents, SignedKind, TxBody, decode_block};
 use crate::ingress::RawBlock;
-use crate::ledger::{Applied, BlockBytes, Error, Replay, StateReader, TxKey};
+use crate::ledger::{Applied, BlockBytes, Error, Replay, StateReader};
 use crate::proto::common::metadata_index;
 use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, TxIndex, ValidationCode};
@@ -32,10 +32,7 @@ impl Replay for StoredReplay {
             .any(|input| matches!(input.writes, TxWrites::Config(_)));
         let batch = replay_block(number, &inputs, state, &DefinedBlockToLive(state))
             .map_err(|fault| failed(number, fault.into()))?;
-        let ids = contents
-            .transactions
-            .iter()
-            .map(|tx| TxKey::of(tx.index_id.as_str()));
+        let ids = contents.transactions.iter().map(|tx| tx.tx_key);
         Ok(Applied {
             tx_ids: ids.collect(),
             batch,

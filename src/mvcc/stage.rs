@@ -87,7 +87,7 @@ impl<F: Frontier> MvccStage<F> {
         let Folded {
             codes: folded,
             batch,
-        } = meter.count(|| self.fold(&endorsed, number))?;
+        } = self.fold(&endorsed, number, meter)?;
         let mut codes = endorsed.codes().to_vec();
         for (tx, code) in folded {
             if let Some(slot) = codes.get_mut(tx.0 as usize) {
@@ -109,7 +109,12 @@ impl<F: Frontier> MvccStage<F> {
         })
     }
 
-    fn fold(&self, endorsed: &EndorsedBlock, number: BlockNumber) -> Result<Folded, Fault> {
+    fn fold(
+        &self,
+        endorsed: &EndorsedBlock,
+        number: BlockNumber,
+        meter: &CpuMeter,
+    ) -> Result<Folded, Fault> {
         let inputs: Vec<TxInput<'_>> = endorsed
             .writes()
             .map(|(tx, writes)| {
@@ -121,8 +126,8 @@ impl<F: Frontier> MvccStage<F> {
             })
             .collect();
         let view = self.frontier.view()?;
-        let prefetched = prefetch_parallel(&inputs, &view)?;
-        fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes())
+        let prefetched = prefetch_parallel(&inputs, &view, meter)?;
+        meter.count(|| fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes()))
     }
 }
 

@@ -110,8 +110,8 @@ pub struct PipelineView {
 }
 
 impl FrontierView for PipelineView {
-    fn contains_tx_id(&self, id: &str) -> Result<bool, ledger::Error> {
-        self.durable.contains_tx(&TxKey::of(id))
+    fn contains_tx(&self, id: &TxKey) -> Result<bool, ledger::Error> {
+        self.durable.contains_tx(id)
     }
 
     fn indexed(&self) -> Option<BlockNumber> {
@@ -144,6 +144,10 @@ impl StateReader for PipelineView {
         visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
     ) -> Result<(), ledger::Error> {
         self.state.range(namespace, start, end, visit)
+    }
+
+    fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
+        self.state.may_have_metadata(namespace)
     }
 
     fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, ledger::Error> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::endorsement::{Frontier, FrontierView};
 pub use crate::ledger::MemoryState;
-use crate::ledger::{Error, Expiry, StateReader, StateValue, UpdateBatch};
+use crate::ledger::{Error, Expiry, StateReader, StateValue, TxKey, UpdateBatch};
 use crate::types::{BlockNumber, NamespaceRef};
 
 /// A frontier that is always where the last block left it.
@@ -15,16 +15,16 @@ pub struct MemoryFrontier(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     state: Arc<MemoryState>,
-    ids: Arc<HashSet<String>>,
+    ids: Arc<HashSet<TxKey>>,
     last: Option<BlockNumber>,
 }
 
 impl MemoryFrontier {
     /// Applies a block.
-    pub fn commit<'a>(&self, batch: &UpdateBatch, ids: impl Iterator<Item = &'a str>) {
+    pub fn commit(&self, batch: &UpdateBatch, ids: impl Iterator<Item = TxKey>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut inner.state).apply(batch);
-        Arc::make_mut(&mut inner.ids).extend(ids.map(str::to_owned));
+        Arc::make_mut(&mut inner.ids).extend(ids);
         inner.last = Some(batch.block);
     }
 
@@ -39,7 +39,7 @@ impl MemoryFrontier {
 #[derive(Debug)]
 pub struct MemoryView {
     state: Arc<MemoryState>,
-    ids: Arc<HashSet<String>>,
+    ids: Arc<HashSet<TxKey>>,
     last: Option<BlockNumber>,
 }
 
@@ -83,7 +83,7 @@ impl Frontier for MemoryFrontier {
 }
 
 impl FrontierView for MemoryView {
-    fn contains_tx_id(&self, id: &str) -> Result<bool, Error> {
+    fn contains_tx(&self, id: &TxKey) -> Result<bool, Error> {
         Ok(self.ids.contains(id))
     }
 

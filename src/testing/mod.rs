@@ -4,6 +4,7 @@ pub mod kit;
 pub mod memory;
 pub mod play;
 pub mod sequential;
+pub mod workload;
 
 #[cfg(test)]
 mod tests;

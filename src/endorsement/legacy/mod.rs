@@ -18,12 +18,16 @@
 mod collections;
 mod definitions;
 mod dispatch;
+mod explained;
 mod lscc;
 mod plugin;
 mod refusal;
 #[cfg(test)]
 mod tests;
 mod upgrades;
+
+pub use explained::{lscc_refusal, upgraded_chaincode};
+pub use refusal::Refusal;
 
 use definitions::LegacyDefinitions;
 use dispatch::Context;

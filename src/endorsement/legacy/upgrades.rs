@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::lscc::{UPGRADE, arguments, deployment};
-use crate::decode::ChaincodeCall;
+use crate::decode::{ChaincodeCall, EndorserTx};
 use crate::endorsement::candidate::{Candidate, is_valid, set};
 use crate::lifecycle::LEGACY_NAMESPACE;
 use crate::proto::chaincode::TYPE_GOLANG;
@@ -17,7 +17,7 @@ use crate::types::{TxIndex, ValidationCode};
 pub(super) fn mark_upgraded(valid: &[&Candidate<'_>], codes: &mut [ValidationCode]) {
     let mut upgraded: HashMap<&str, TxIndex> = HashMap::new();
     for candidate in valid {
-        let Some(name) = upgraded_chaincode(candidate) else {
+        let Some(name) = upgraded_chaincode(candidate.endorser) else {
             continue;
         };
         if let Some(earlier) = upgraded.insert(name, candidate.tx) {
@@ -42,12 +42,12 @@ fn invoked<'a>(call: &ChaincodeCall<'a>) -> &'a str {
 
 /// The chaincode that a valid transaction upgrades. Fabric: packages of other languages than Go are
 /// overlooked.
-fn upgraded_chaincode<'b>(candidate: &Candidate<'b>) -> Option<&'b str> {
-    let call = candidate.endorser.action.as_ref().ok()?;
+pub(super) fn upgraded_chaincode<'b>(endorser: &EndorserTx<'b>) -> Option<&'b str> {
+    let call = endorser.action.as_ref().ok()?;
     if call.header_name != LEGACY_NAMESPACE {
         return None;
     }
-    let arguments = arguments(candidate.endorser.proposal_payload).ok()?;
+    let arguments = arguments(endorser.proposal_payload).ok()?;
     let [UPGRADE, _, package, ..] = arguments.as_slice() else {
         return None;
     };

@@ -14,6 +14,7 @@ mod namespaces;
 mod range;
 pub(crate) mod rows;
 mod snapshot;
+mod tx_filter;
 mod tx_ids;
 mod write;
 
@@ -30,6 +31,7 @@ pub(crate) use rows::Tip;
 pub(crate) use snapshot::Snapshot;
 
 use namespaces::Namespaces;
+use tx_filter::{Filling, TxFilter};
 use tx_ids::TxIdIndex;
 
 use super::error::Error;
@@ -60,6 +62,7 @@ pub(crate) struct StateStore {
     env: Arc<Env>,
     tables: Tables,
     namespaces: ArcSwap<Namespaces>,
+    tx_filter: TxFilter,
     write: Mutex<WriteSide>,
     /// Snapshots that may be in use, to end those that are too old.
     snapshots: Mutex<Vec<Weak<Snapshot>>>,
@@ -71,6 +74,7 @@ struct WriteSide {
     writer: Writer,
     /// How many namespaces the table on disk has.
     namespaces_stored: usize,
+    filling: Filling,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -127,9 +131,11 @@ impl StateStore {
             env,
             tables,
             namespaces: ArcSwap::from_pointee(namespaces),
+            tx_filter: TxFilter::new(),
             write: Mutex::new(WriteSide {
                 writer,
                 namespaces_stored,
+                filling: Filling::default(),
             }),
             snapshots: Mutex::default(),
             options,

@@ -4,7 +4,7 @@
 //! each; a snapshot that is older than its age allows can be ended from outside, and then refuses.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::StateStore;
 use super::keys::{self, NamespaceId};
@@ -27,6 +27,8 @@ pub(crate) struct Snapshot {
     namespaces: Arc<Namespaces>,
     tip: Option<Tip>,
     opened: Instant,
+    /// The namespaces with metadata, read when first asked for; `None` where that failed.
+    with_metadata: OnceLock<Option<Vec<Namespace>>>,
     /// A read transaction for each thread that reads at the same time; `None` where it was ended.
     slots: Box<[Mutex<Option<ReadTxn>>]>,
     /// Spreads the threads over the slots.
@@ -47,6 +49,7 @@ impl StateStore {
             namespaces: self.namespaces.load_full(),
             tip,
             opened: self.options.clock.now(),
+            with_metadata: OnceLock::new(),
             slots: txns.into_iter().map(|txn| Mutex::new(Some(txn))).collect(),
             next: AtomicUsize::new(0),
         });
@@ -181,6 +184,14 @@ impl Snapshot {
         })
     }
 
+    /// Whether a key of this namespace may have metadata: `false` only where certainly none has.
+    pub(crate) fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
+        let known = self.with_metadata.get_or_init(|| self.with_metadata().ok());
+        known
+            .as_ref()
+            .is_none_or(|known| known.iter().any(|known| known.as_ref() == namespace))
+    }
+
     /// Versions of a key below `below`, newest first, some at a time.
     pub(crate) fn history_chunk(
         &self,
@@ -230,6 +241,9 @@ impl Snapshot {
 
     /// Whether there is a transaction with this id.
     pub(crate) fn contains_tx(&self, key: &TxKey) -> Result<bool, Error> {
+        if !self.store.tx_filter.may_contain(key) {
+            return Ok(false);
+        }
         self.read(|txn| {
             self.store
                 .tables

@@ -5,6 +5,7 @@
 
 use super::rows::{parse_tx_row, tx_row};
 use crate::ledger::tx_key::TxKey;
+use crate::limits::TX_FILTER_ROWS_PER_COMMIT;
 use crate::sys::lmdb::{LmdbError, ReadTxn, Table, WriteTxn};
 use crate::types::{BlockNumber, TxIndex};
 
@@ -36,6 +37,27 @@ impl TxIdIndex {
     pub(crate) fn contains(&self, txn: &ReadTxn, key: &TxKey) -> Result<bool, LmdbError> {
         let mut buffer = [0; TxKey::BYTES_MAX];
         Ok(txn.get(self.table, key.encode(&mut buffer))?.is_some())
+    }
+
+    /// The next keys behind `behind`, at most so many as a filter takes at once, and the last of them as
+    /// the table has it; `None` where they are the last ones.
+    pub(crate) fn keys_behind(
+        &self,
+        txn: &ReadTxn,
+        behind: &[u8],
+    ) -> Result<(Vec<TxKey>, Option<Vec<u8>>), LmdbError> {
+        let mut keys = Vec::new();
+        for row in txn.rows(self.table, behind)? {
+            let (key, _) = row?;
+            if key == behind {
+                continue;
+            }
+            keys.push(TxKey::decode(key).ok_or(LmdbError::Corrupted)?);
+            if keys.len() == TX_FILTER_ROWS_PER_COMMIT {
+                return Ok((keys, Some(key.to_vec())));
+            }
+        }
+        Ok((keys, None))
     }
 
     /// Adds transactions, earlier ones first where ids are equal. Ids that are there already stay.

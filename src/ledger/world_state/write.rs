@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::keys::{self, NamespaceId};
 use super::namespaces::Namespaces;
 use super::rows::{self, StateRow, Tip};
-use super::{META_SAVEPOINT, StateStore, WriteSide};
+use super::{Filling, META_SAVEPOINT, StateStore, WriteSide};
 use crate::ledger::batch::{Effect, KeyUpdate};
 use crate::ledger::error::Error;
 use crate::ledger::overlay::CommittedBlock;
@@ -82,12 +82,26 @@ impl StateStore {
                 .iter()
                 .map(|(key, index)| (*key, block.number(), *index))
         });
+        // Before the rows: the filter may have too many ids, never too few.
+        let txs = txs.inspect(|(key, ..)| self.tx_filter.add(&mut side.filling, key));
         self.tables.tx_ids.add(&mut txn, txs)?;
         txn.put(self.tables.meta, META_SAVEPOINT, &tip.write())?;
         failpoint::pass("before_state_commit");
         txn.commit()?;
         failpoint::pass("after_state_commit");
         side.namespaces_stored = namespaces.len();
+        self.fill_tx_filter(&mut side.filling)
+    }
+
+    /// Adds some more rows of the index to its filter, where it has not got them all.
+    fn fill_tx_filter(&self, filling: &mut Filling) -> Result<(), LmdbError> {
+        let Some(behind) = self.tx_filter.wanted(filling) else {
+            return Ok(());
+        };
+        let txn = self.env.read()?;
+        let (keys, last) = self.tables.tx_ids.keys_behind(&txn, behind)?;
+        keys.iter().for_each(|key| self.tx_filter.add(filling, key));
+        self.tx_filter.filled(filling, last);
         Ok(())
     }
 }

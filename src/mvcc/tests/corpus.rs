@@ -17,6 +17,7 @@ use crate::proto::peer::{
 };
 use crate::proto::wire::{Message, take_varint};
 use crate::rwset::RwSet;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Digest, NamespaceRef, TxIndex, ValidationCode};
 
 #[test]
@@ -114,7 +115,7 @@ fn check_block(
         })
         .collect();
     let btl = DefinedBlockToLive(state);
-    let prefetched = prefetch_parallel(&inputs, state).unwrap();
+    let prefetched = prefetch_parallel(&inputs, state, &CpuMeter::default()).unwrap();
     let folded = fold_block(number, &inputs, &prefetched, state, &btl).unwrap();
     for (tx, code) in &folded.codes {
         assert_eq!(

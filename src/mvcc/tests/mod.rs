@@ -26,6 +26,7 @@ use crate::proto::rwset::{
     KvWriteHash, QueryReads, RangeQueryInfo, ReadsInfo, RwVersion,
 };
 use crate::rwset::{CollectionRwSet, NsRwSet, RwSet};
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, NamespaceRef, TxIndex, Version};
 
 /// The block that the cases fold.
@@ -273,7 +274,7 @@ fn fold(state: &MemoryState, inputs: &[TxInput<'_>], lives: &Lives) -> Result<Fo
     let folded = fold_block(BLOCK, inputs, &prefetch(inputs, state)?, state, lives)?;
     let again = fold_block(BLOCK, inputs, &Prefetched::default(), state, lives)?;
     assert_eq!(folded, again, "without prefetch");
-    let parallel = prefetch_parallel(inputs, state)?;
+    let parallel = prefetch_parallel(inputs, state, &CpuMeter::default())?;
     let again = fold_block(BLOCK, inputs, &parallel, state, lives)?;
     assert_eq!(folded, again, "with parallel prefetch");
     assert_eq!(folded, twin::fold(BLOCK, inputs, state, lives), "the twin");

@@ -91,10 +91,42 @@ impl Chain {
         self.push(&draft)
     }
 
+    /// The next block with envelopes that are serialized already, which large blocks want.
+    pub fn block_of(&mut self, data: &BlockData) -> Vec<u8> {
+        let mut draft = self.draft([]);
+        draft.data_hash = Some(data.hash.clone());
+        let block = draft.serialize_around(&data.bytes);
+        self.next = draft.number + 1;
+        self.previous_hash = draft.header_hash();
+        block
+    }
+
     /// The next block with a config transaction.
     pub fn config_block(&mut self, envelope: Vec<u8>) -> Vec<u8> {
         self.last_config = self.next;
         self.block([envelope])
+    }
+}
+
+/// A serialized `BlockData` with its hash: all of a block that takes long to make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockData {
+    bytes: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl BlockData {
+    /// The data of a block with these envelopes.
+    #[must_use]
+    pub fn new<E: AsRef<[u8]>>(envelopes: &[E]) -> Self {
+        let length = |bytes: &E| bytes.as_ref().len() + 8;
+        let bytes: usize = envelopes.iter().map(length).sum();
+        let envelopes = envelopes.iter().map(AsRef::as_ref);
+        let slices: Vec<&[u8]> = envelopes.clone().collect();
+        Self {
+            hash: data_hash(&slices).0.to_vec(),
+            bytes: Wire::with_capacity(bytes).elements(1, envelopes).done(),
+        }
     }
 }
 
@@ -177,16 +209,20 @@ impl BlockDraft {
     /// The serialized `Block`.
     #[must_use]
     pub fn serialize(&self) -> Vec<u8> {
+        let bytes: usize = self.envelopes.iter().map(|bytes| bytes.len() + 8).sum();
+        let data = Wire::with_capacity(bytes).elements(1, &self.envelopes);
+        self.serialize_around(data.as_ref())
+    }
+
+    fn serialize_around(&self, data: &[u8]) -> Vec<u8> {
         let header = Wire::new()
             .uint(1, self.number)
             .bytes(2, &self.previous_hash)
             .bytes(3, self.data_hash());
-        let bytes: usize = self.envelopes.iter().map(|bytes| bytes.len() + 8).sum();
-        let data = Wire::with_capacity(bytes).elements(1, &self.envelopes);
         let metadata = Wire::new()
             .element(1, self.signatures())
             .elements(1, &self.other_slots);
-        Wire::with_capacity(bytes + 4096)
+        Wire::with_capacity(data.len() + 4096)
             .element(1, header)
             .element(2, data)
             .element(3, metadata)

@@ -27,7 +27,7 @@ mod update;
 mod wire;
 
 pub use authority::{Authority, CertificateSpec, NodeRole};
-pub use chain::{BlockDraft, BlockSigning, Chain};
+pub use chain::{BlockData, BlockDraft, BlockSigning, Chain};
 pub use config::{
     ChannelSpec, config_group, config_policy, config_value, implicit_policy, set_capabilities,
 };

@@ -9,8 +9,8 @@ use super::read_write_set::RwSet;
 use super::wire::Wire;
 use crate::crypto::sha256_parts;
 
-/// Seconds of the timestamp in every header: no verdict depends on it.
-const TIMESTAMP_SECONDS: u64 = 1_750_000_000;
+/// The timestamp in every header, seconds and nanoseconds: no verdict depends on it.
+const TIMESTAMP: (u64, u64) = (1_750_000_000, 0);
 
 /// An endorsement that is given instead of made: endorser and signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Transaction<'i> {
     pub nonce: Vec<u8>,
     /// `ChannelHeader.type`: 3 for endorser transactions.
     pub header_type: u64,
+    /// `ChannelHeader.timestamp`: seconds and nanoseconds.
+    pub timestamp: (u64, u64),
     /// `ChannelHeader.epoch`.
     pub epoch: u64,
     /// The id, where it is not to be the right one.
@@ -106,6 +108,7 @@ impl<'i> Transaction<'i> {
             creator,
             nonce: nonce.as_ref().to_vec(),
             header_type: 3,
+            timestamp: TIMESTAMP,
             epoch: 0,
             id: None,
             chaincode: chaincode.to_owned(),
@@ -199,9 +202,10 @@ impl<'i> Transaction<'i> {
             let id = Wire::new().bytes(2, &self.chaincode);
             Wire::new().element(2, id).done()
         });
+        let (seconds, nanos) = self.timestamp;
         Wire::with_capacity(256)
             .uint(1, self.header_type)
-            .bytes(3, Wire::new().uint(1, TIMESTAMP_SECONDS))
+            .bytes(3, Wire::new().uint(1, seconds).uint(2, nanos))
             .bytes(4, &self.channel)
             .bytes(5, self.tx_id())
             .uint(6, self.epoch)

@@ -2,7 +2,10 @@
 //!
 //! Knows nothing of the peer; it only starts other programs.
 
+mod bench;
+mod fuzz;
 mod soak;
+mod svg;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,9 +19,11 @@ commands:
   fmt     the format alone
   clippy  the lints alone
   test    the tests alone
-  soak-ingest [--seconds N] [--chain FILE --channel NAME]
-          four feeders, one of them hostile, through the block-ingest socket at full speed, again and
-          again for N seconds (default 60): by default with the bundled chain of a real network
+  bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
+  fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
+  soak-ingest
+          four feeders, one of them hostile, at the block-ingest socket: [--seconds N]
+          [--chain FILE --channel NAME]
   help    this text";
 
 /// One command of a run.
@@ -51,14 +56,11 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let Some(("soak-ingest", rest)) = arguments
-        .split_first()
-        .map(|(name, rest)| (name.as_str(), rest))
-    {
-        return soak::run(rest);
-    }
-    match steps(&arguments) {
-        Ok(steps) => run(steps),
+    match task(&arguments) {
+        Ok(Task::Steps(steps)) => run(steps),
+        Ok(Task::Bench(options)) => bench::run(&options),
+        Ok(Task::Fuzz(options)) => fuzz::run(&options),
+        Ok(Task::Soak(options)) => soak::run(options),
         Err(Usage::Asked) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -77,18 +79,32 @@ enum Usage {
     Wrong(String),
 }
 
-fn steps(arguments: &[String]) -> Result<&'static [Step], Usage> {
-    match arguments {
-        [command] => match command.as_str() {
-            "ci" => Ok(&[FMT, CLIPPY, TEST]),
-            "fmt" => Ok(&[FMT]),
-            "clippy" => Ok(&[CLIPPY]),
-            "test" => Ok(&[TEST]),
-            "help" | "--help" | "-h" => Err(Usage::Asked),
-            other => Err(Usage::Wrong(format!("there is no command {other}"))),
-        },
-        [] => Err(Usage::Wrong("expected a command".to_owned())),
-        [_, extra, ..] => Err(Usage::Wrong(format!("did not expect {extra}"))),
+/// What to do.
+enum Task {
+    Steps(&'static [Step]),
+    Bench(bench::Options),
+    Fuzz(fuzz::Options),
+    Soak(soak::Options),
+}
+
+fn task(arguments: &[String]) -> Result<Task, Usage> {
+    let Some((command, options)) = arguments.split_first() else {
+        return Err(Usage::Wrong("expected a command".to_owned()));
+    };
+    let steps: &[Step] = match command.as_str() {
+        "bench" => return bench::Options::parse(options).map(Task::Bench),
+        "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
+        "soak-ingest" => return soak::Options::parse(options).map(Task::Soak),
+        "ci" => &[FMT, CLIPPY, TEST],
+        "fmt" => &[FMT],
+        "clippy" => &[CLIPPY],
+        "test" => &[TEST],
+        "help" | "--help" | "-h" => return Err(Usage::Asked),
+        other => return Err(Usage::Wrong(format!("there is no command {other}"))),
+    };
+    match options.first() {
+        None => Ok(Task::Steps(steps)),
+        Some(extra) => Err(Usage::Wrong(format!("did not expect {extra}"))),
     }
 }
 
@@ -173,8 +189,12 @@ mod tests {
             .iter()
             .map(|argument| (*argument).to_owned())
             .collect();
-        let names =
-            steps(&arguments).map(|steps| steps.iter().map(|step| step.name).collect::<Vec<_>>());
+        let names = task(&arguments).map(|task| match task {
+            Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
+            Task::Bench(_) => vec!["bench"],
+            Task::Soak(_) => vec!["soak-ingest"],
+            Task::Fuzz(_) => vec!["fuzz"],
+        });
         assert_eq!(names, expected.map(<[&str]>::to_vec));
     }
 
@@ -182,6 +202,8 @@ mod tests {
     fn commands_choose_steps() {
         check(&["ci"], Ok(&["fmt", "clippy", "test"]));
         check(&["clippy"], Ok(&["clippy"]));
+        check(&["bench", "--json"], Ok(&["bench"]));
+        check(&["fuzz", "block"], Ok(&["fuzz"]));
         check(&["help"], Err(Usage::Asked));
         check(&[], Err(Usage::Wrong("expected a command".to_owned())));
         check(

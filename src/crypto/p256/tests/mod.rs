@@ -2,7 +2,7 @@
 
 mod arithmetic;
 mod cache;
-mod differential;
+pub(super) mod differential;
 mod edges;
 mod seam;
 

@@ -26,6 +26,7 @@ fn what_does_not_decode_has_its_code_already() {
     endorser.action = Err(ValidationCode::BadRwset);
     let candidate = Candidate {
         tx: TxIndex(0),
+        tx_key: TxKey::of(endorser.tx_id),
         creator: &creator,
         endorser: &endorser,
         signers: &[],

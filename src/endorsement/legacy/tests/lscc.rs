@@ -5,6 +5,7 @@ use crate::endorsement::legacy::definitions::LegacyDefinitions;
 use crate::endorsement::legacy::dispatch::Context;
 use crate::endorsement::legacy::lscc::check;
 use crate::endorsement::legacy::refusal::Refusal;
+use crate::ledger::TxKey;
 use crate::msp::tests::ADMIN;
 use crate::proto::wire::WireError;
 
@@ -121,6 +122,7 @@ pub(super) fn verdict(world: &World, tx: &Tx) -> Result<(), Refusal> {
     let signers = world.signers(&endorser);
     let candidate = Candidate {
         tx: TxIndex(0),
+        tx_key: TxKey::of(endorser.tx_id),
         creator: &creator,
         endorser: &endorser,
         signers: &signers,

@@ -19,6 +19,7 @@ use crate::endorsement::error::Fault;
 use crate::endorsement::facts::facts_of;
 use crate::endorsement::in_flight::InFlight;
 use crate::endorsement::legacy::LegacyBlock;
+use crate::ledger::TxKey;
 use crate::lifecycle::LEGACY_NAMESPACE;
 use crate::lifecycle::memory::MemoryState;
 use crate::msp::Identity;
@@ -117,6 +118,7 @@ impl World {
             .zip(endorsers.iter().zip(&signers))
             .map(|((tx, creator), (endorser, signers))| Candidate {
                 tx,
+                tx_key: TxKey::of(endorser.tx_id),
                 creator,
                 endorser,
                 signers,
