@@ -103,26 +103,24 @@ impl ChainFolder {
 
     /// A cut in the last file is what a peer leaves that is writing or was killed.
     fn torn(&self, error: SourceError) -> SourceError {
-        if !self.waiting.is_empty() {
-            return error;
-        }
-        let SourceError::Truncated {
+        if let SourceError::Truncated {
             path,
             offset,
             expected,
             found,
             ..
-        } = error
-        else {
-            return error;
-        };
-        SourceError::TornTail {
-            path,
-            number: self.expected.unwrap_or_default(),
-            offset,
-            expected,
-            found,
+        } = &error
+            && self.waiting.is_empty()
+        {
+            return SourceError::TornTail {
+                path: path.clone(),
+                number: self.expected.unwrap_or_default(),
+                offset: *offset,
+                expected: *expected,
+                found: *found,
+            };
         }
+        error
     }
 
     fn check_order(&self, path: &Path, offset: u64, found: BlockNumber) -> Result<(), SourceError> {

@@ -20,9 +20,11 @@ pub mod verdicts {}
 #[doc = include_str!("durability.md")]
 pub mod durability {}
 
-#[doc = include_str!("benches_and_fuzzing.md")]
-pub mod benches_and_fuzzing {}
-#[doc = include_str!("explanations.md")]
-pub mod explanations {}
 #[doc = include_str!("sources.md")]
 pub mod sources {}
+
+#[doc = include_str!("benches_and_fuzzing.md")]
+pub mod benches_and_fuzzing {}
+
+#[doc = include_str!("explanations.md")]
+pub mod explanations {}

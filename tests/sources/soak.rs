@@ -268,6 +268,7 @@ impl Figures {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "what a soak is run for")]
     fn print(&self, height: u64, time: Duration) {
         println!(
             "{} rounds in {:.1} s, each to height {height}: {} blocks with {} transactions committed",

@@ -24,11 +24,11 @@ commands:
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
-  p256-differential [--signatures N] [--seed S]
-          random P-256 signatures, at every backend and by the library (10000000, seed 1)
-  soak-ingest [--seconds N] [--chain FILE --channel NAME]
-          four feeders, one of them hostile, through the block-ingest socket at full speed, again and
-          again for N seconds (default 60): by default with the bundled chain of a real network
+  p256-differential
+          random P-256 signatures, at every backend and by the library: [--signatures N] [--seed S]
+  soak-ingest
+          four feeders, one of them hostile, at the block-ingest socket: [--seconds N]
+          [--chain FILE --channel NAME]
   help    this text";
 
 /// One command of a run.
@@ -61,15 +61,12 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    match first_and_rest(&arguments) {
-        Some(("p256-differential", rest)) => return differential(rest),
-        Some(("soak-ingest", rest)) => return soak::run(rest),
-        _ => {}
-    }
     match task(&arguments) {
         Ok(Task::Steps(steps)) => run(steps),
         Ok(Task::Bench(options)) => bench::run(&options),
         Ok(Task::Fuzz(options)) => fuzz::run(&options),
+        Ok(Task::Differential(options)) => run_differential(&options),
+        Ok(Task::Soak(options)) => soak::run(options),
         Err(Usage::Asked) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -81,19 +78,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn first_and_rest(arguments: &[String]) -> Option<(&str, &[String])> {
-    let (first, rest) = arguments.split_first()?;
-    Some((first.as_str(), rest))
-}
-
-fn differential(arguments: &[String]) -> ExitCode {
-    match Differential::parse(arguments) {
-        Ok(run) if finishes(&mut run.command()) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(what) => {
-            say(&format!("xtask: {what}\n\n{USAGE}"));
-            ExitCode::from(2)
-        }
+fn run_differential(options: &Differential) -> ExitCode {
+    if finishes(&mut options.command()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
@@ -109,6 +98,8 @@ enum Task {
     Steps(&'static [Step]),
     Bench(bench::Options),
     Fuzz(fuzz::Options),
+    Differential(Differential),
+    Soak(soak::Options),
 }
 
 fn task(arguments: &[String]) -> Result<Task, Usage> {
@@ -118,6 +109,11 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
     let steps: &[Step] = match command.as_str() {
         "bench" => return bench::Options::parse(options).map(Task::Bench),
         "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
+        "p256-differential" => {
+            let options = Differential::parse(options).map_err(Usage::Wrong)?;
+            return Ok(Task::Differential(options));
+        }
+        "soak-ingest" => return soak::Options::parse(options).map(Task::Soak),
         "ci" => &[FMT, CLIPPY, TEST],
         "fmt" => &[FMT],
         "clippy" => &[CLIPPY],
@@ -215,6 +211,8 @@ mod tests {
         let names = task(&arguments).map(|task| match task {
             Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
             Task::Bench(_) => vec!["bench"],
+            Task::Differential(_) => vec!["p256-differential"],
+            Task::Soak(_) => vec!["soak-ingest"],
             Task::Fuzz(_) => vec!["fuzz"],
         });
         assert_eq!(names, expected.map(<[&str]>::to_vec));

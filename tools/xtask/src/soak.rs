@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, ExitCode};
 
-use super::{USAGE, root, say};
+use crate::{Usage, root, say};
 
 const TEST: [&str; 8] = [
     "test",
@@ -16,16 +16,48 @@ const TEST: [&str; 8] = [
     "soak::four_feeders_one_hostile",
 ];
 
-/// Runs the soak with these arguments.
-pub(super) fn run(arguments: &[String]) -> ExitCode {
-    let Some(variables) = variables(arguments) else {
-        say(&format!("xtask: soak-ingest: wrong arguments\n\n{USAGE}"));
-        return ExitCode::from(2);
-    };
+/// What to run: the test's variables.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Options {
+    /// Reads `[--seconds N] [--chain FILE --channel NAME]`.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Self, Usage> {
+        let wrong = |what: String| Err(Usage::Wrong(what));
+        let mut variables = Vec::new();
+        let mut arguments = arguments.iter();
+        while let Some(name) = arguments.next() {
+            let Some(value) = arguments.next() else {
+                return wrong(format!("{name} expects a value"));
+            };
+            let (variable, value) = match name.as_str() {
+                "--seconds" if value.parse::<u64>().is_ok() => ("SECONDS", Some(value.clone())),
+                "--chain" => ("CHAIN", absolute(value)),
+                "--channel" => ("CHANNEL", Some(value.clone())),
+                _ => return wrong(format!("did not expect {name} {value}")),
+            };
+            variables.extend(value.map(|value| (variable, value)));
+        }
+        let has = |name| variables.iter().any(|(variable, _)| *variable == name);
+        if has("CHAIN") != has("CHANNEL") {
+            return wrong("--chain and --channel go together".to_owned());
+        }
+        if !has("SECONDS") {
+            variables.push(("SECONDS", "60".to_owned()));
+        }
+        Ok(Self { variables })
+    }
+}
+
+/// Runs the soak.
+pub(crate) fn run(options: Options) -> ExitCode {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let variables = options.variables.into_iter();
     let status = Command::new(cargo)
         .args(TEST)
-        .envs(variables)
+        .envs(variables.map(|(name, value)| (format!("HEDDLE_SOAK_{name}"), value)))
         .current_dir(root())
         .status();
     match status {
@@ -36,35 +68,6 @@ pub(super) fn run(arguments: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The arguments as the test's variables; `None` where they are wrong.
-fn variables(arguments: &[String]) -> Option<Vec<(&'static str, String)>> {
-    let mut seconds = "60".to_owned();
-    let (mut chain, mut channel) = (None, None);
-    let mut arguments = arguments.iter();
-    while let Some(name) = arguments.next() {
-        let value = arguments.next()?.clone();
-        match name.as_str() {
-            "--seconds" => {
-                value.parse::<u64>().ok()?;
-                seconds = value;
-            }
-            "--chain" => chain = Some(absolute(&value)?),
-            "--channel" => channel = Some(value),
-            _ => return None,
-        }
-    }
-    let mut variables = vec![("HEDDLE_SOAK_SECONDS", seconds)];
-    match (chain, channel) {
-        (None, None) => {}
-        (Some(chain), Some(channel)) => {
-            variables.push(("HEDDLE_SOAK_CHAIN", chain));
-            variables.push(("HEDDLE_SOAK_CHANNEL", channel));
-        }
-        _ => return None,
-    }
-    Some(variables)
 }
 
 /// The test runs in another folder.
@@ -79,19 +82,18 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Option<Vec<&'static str>> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        variables(&arguments).map(|list| list.into_iter().map(|(name, _)| name).collect())
+        let options = Options::parse(&arguments).ok()?;
+        let names = options.variables.into_iter().map(|(name, _)| name);
+        Some(names.collect())
     }
 
     #[test]
     fn arguments_become_variables() {
-        assert_eq!(names(&[]), Some(vec!["HEDDLE_SOAK_SECONDS"]));
+        assert_eq!(names(&[]), Some(vec!["SECONDS"]));
+        assert_eq!(names(&["--seconds", "5"]), Some(vec!["SECONDS"]));
         assert_eq!(
-            names(&["--seconds", "5"]),
-            Some(vec!["HEDDLE_SOAK_SECONDS"])
-        );
-        assert_eq!(
-            names(&["--chain", "x.pb", "--channel", "bench"]).map(|list| list.len()),
-            Some(3)
+            names(&["--chain", "x.pb", "--channel", "bench"]),
+            Some(vec!["CHAIN", "CHANNEL", "SECONDS"])
         );
         for wrong in [
             &["--seconds"][..],
