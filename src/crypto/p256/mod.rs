@@ -41,6 +41,7 @@ mod portable;
 mod prepare;
 mod scalar;
 mod table;
+mod tree;
 
 #[cfg(test)]
 mod tests;
