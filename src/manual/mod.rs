@@ -4,6 +4,7 @@
 //! - [`back_edges`]: where one block waits for another.
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
+//! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 
 #[doc = include_str!("architecture.md")]
@@ -17,6 +18,9 @@ pub mod verdicts {}
 
 #[doc = include_str!("durability.md")]
 pub mod durability {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("benches_and_fuzzing.md")]
 pub mod benches_and_fuzzing {}
