@@ -5,6 +5,7 @@
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`sources`]: where blocks come from, and what may go wrong there.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
+//! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
@@ -22,6 +23,9 @@ pub mod durability {}
 
 #[doc = include_str!("sources.md")]
 pub mod sources {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("benches_and_fuzzing.md")]
 pub mod benches_and_fuzzing {}
