@@ -21,7 +21,11 @@ fn seeds_of_the_fuzz_target_agree() {
         assert_eq!(check_blocks(&generated_chain(&seed)), Ok(()));
         for at in (0..seed.len()).step_by(seed.len() / DAMAGED_PLACES + 1) {
             seed[at] ^= 0x55;
-            assert_eq!(check_blocks(&generated_chain(&seed)), Ok(()), "damaged at {at}");
+            assert_eq!(
+                check_blocks(&generated_chain(&seed)),
+                Ok(()),
+                "damaged at {at}"
+            );
         }
         seeds += 1;
     }
