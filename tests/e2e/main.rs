@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod explain;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -260,6 +261,10 @@ fn wrong_arguments() {
         );
         check_failure(output, &["--workers", "1 to 256"]);
     }
+    check_failure(
+        run("info", &room.data(), CHANNEL, &["--crypto-backend", "sse"]),
+        &["no crypto backend \"sse\"", "library, scalar or avx512ifma"],
+    );
     check_failure(
         run("block", &room.data(), CHANNEL, &["55"]),
         &["no block 55", "height is 55"],

@@ -34,6 +34,8 @@ mod cache;
 mod field;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzz;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 mod inverse;
 mod limbs;
 mod point;
@@ -41,6 +43,7 @@ mod portable;
 mod prepare;
 mod scalar;
 mod table;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -106,11 +109,27 @@ pub(super) fn answers(backend: Backend, checks: &[Check<'_>]) -> Vec<Answer> {
     match backend {
         Backend::Library => vec![Answer::Unsure; checks.len()],
         Backend::Scalar => portable::answer_all(&prepare::prepare(checks), generator),
-        Backend::Avx512Ifma => portable::answer_all(&prepare::prepare(checks), generator),
+        Backend::Avx512Ifma => in_lanes(&prepare::prepare(checks), generator),
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Table) -> Vec<Answer> {
+    match ifma::Lanes::detect() {
+        Some(lanes) => lanes.answer_all(sums, generator),
+        None => portable::answer_all(sums, generator),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Table) -> Vec<Answer> {
+    portable::answer_all(sums, generator)
 }
 
 /// Whether the CPU has what the lanes need.
 fn ifma_available() -> bool {
-    false
+    #[cfg(target_arch = "x86_64")]
+    return ifma::Lanes::detect().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }

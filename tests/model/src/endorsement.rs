@@ -84,6 +84,8 @@ impl Check<'_> {
         let mut collections = BTreeSet::new();
         let (mut chaincode, mut any) = (false, false);
         for (collection, key) in written_keys(namespace) {
+            // Fabric: a collection without a name is the public part, as far as policies go.
+            let collection = collection.filter(|name| !name.is_empty());
             let place = Key::new(namespace.name, collection, key);
             if self.changed.contains(&place) {
                 return Ok(false);
@@ -168,7 +170,8 @@ fn metadata_keys(namespace: &NsRwSet<'_>) -> Vec<Key> {
     let mut keys: Vec<Key> = public.collect();
     for (name, hashed) in &namespace.collections {
         let writes = hashed.metadata_writes.iter();
-        keys.extend(writes.map(|it| Key::new(namespace.name, Some(name), it.key_hash)));
+        let name = Some(*name).filter(|name| !name.is_empty());
+        keys.extend(writes.map(|it| Key::new(namespace.name, name, it.key_hash)));
     }
     keys
 }

@@ -12,20 +12,29 @@
 //! Not covered: channels below application capability V2_0, raw private data, and whether a block that
 //! is not committed is to be blamed on its source or on the channel.
 
+mod build;
 mod compare;
 mod definition;
 mod endorsement;
+mod explore;
 mod frame;
+mod mutate;
 mod mvcc;
+mod pipeline;
 mod policy;
+pub mod script;
 pub mod state;
 mod structure;
 mod validate;
 
+pub use build::{Built, build};
 pub use compare::{
     Difference, Said, channel_of, check_blocks, compare, join_blocks, on_deep_stack, split_blocks,
     verdict_of,
 };
+pub use explore::{Effort, Found, Tally, check, explore};
+pub use mutate::mutate;
+pub use pipeline::{Outcome, Setting, check_pipeline, run_pipeline};
 pub use validate::Model;
 
 use heddle::ledger::UpdateBatch;

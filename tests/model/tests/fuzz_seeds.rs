@@ -1,8 +1,6 @@
 //! The seeds of the fuzz target `pipeline_model`, run with the stable compiler: heddle and the model
 //! agree on the chains that they decide on, and on those of damaged seeds.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 

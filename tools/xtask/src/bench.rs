@@ -317,7 +317,6 @@ pub(crate) mod tests {
     }
 
     /// A summary with two stages.
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub(crate) fn bench() -> Bench {
         let summary = json!({
             "transactions": 1000, "codes": { "VALID": 990, "MVCC_READ_CONFLICT": 10 },

@@ -26,25 +26,25 @@ const BATCH: usize = 100;
 const KEYS: usize = 12;
 
 /// SplitMix64.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::crypto::p256) struct Random(pub(in crate::crypto::p256) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::crypto::p256) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(in crate::crypto::p256) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    pub(super) fn number(&mut self) -> Limbs {
+    pub(in crate::crypto::p256) fn number(&mut self) -> Limbs {
         Limbs([(); 4].map(|()| self.next()))
     }
 
-    pub(super) fn scalar(&mut self) -> Limbs {
+    pub(in crate::crypto::p256) fn scalar(&mut self) -> Limbs {
         self.number().reduced_once(false, ORDER)
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn inverse(number: Limbs) -> Limbs {
 }
 
 /// The multiple of a point, by doubling and adding; `k` is neither 0 nor n - 1.
-pub(super) fn multiple(k: Limbs, point: Affine) -> Affine {
+pub(in crate::crypto::p256) fn multiple(k: Limbs, point: Affine) -> Affine {
     let top = (0..256).rev().find(|&at| k.bit(at)).unwrap();
     let sum = (0..top).rev().fold(Xyzz::from(point), |sum, at| {
         let doubled = sum.double();
@@ -167,6 +167,9 @@ fn random_signatures_get_the_librarys_verdict() {
     let mut nonces = Nonces::new(&mut random);
     let mut good = 0;
     for batch in 0..count.div_ceil(BATCH) {
+        if batch % 10_000 == 9_999 {
+            println!("{} signatures", (batch + 1) * BATCH);
+        }
         let mut expected = Vec::new();
         let mut checks: Vec<Check<'_>> = Vec::new();
         // Batches of all lengths, and of few keys or many.
