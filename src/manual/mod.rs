@@ -3,6 +3,7 @@
 //! - [`architecture`]: bird's eye, the way of a block, code map, invariants.
 //! - [`back_edges`]: where one block waits for another.
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
+//! - [`signatures`]: how signatures are verified fast, and why the verdicts stay the same.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
 
 #[doc = include_str!("architecture.md")]
@@ -16,3 +17,6 @@ pub mod verdicts {}
 
 #[doc = include_str!("durability.md")]
 pub mod durability {}
+
+#[doc = include_str!("signatures.md")]
+pub mod signatures {}
