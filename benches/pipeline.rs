@@ -1,123 +1,100 @@
 //! Committed transactions per second of the whole pipeline: blocks in memory to a durable ledger.
 //!
-//! The workload is a bundled corpus, so every run commits the same chain; its last commit hash is
-//! printed, which shows that what was measured was right. `cargo bench --bench pipeline` measures;
-//! under `cargo test` each case runs once.
+//! One thing is varied at a time: endorsements, keys, conflicts; each with one worker and two. The last
+//! commit hash is printed, and must not depend on the workers.
 
 #![expect(clippy::expect_used, reason = "a bench fails by panicking")]
 
-use std::fmt::Write;
-use std::sync::Arc;
+mod support;
 
-use bytes::Bytes;
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion};
 use heddle::commit::CommittedBlock;
-use heddle::ingress::{BlockSource, SourceError};
 use heddle::ledger::{Ledger, LedgerOptions};
 use heddle::mvcc::StoredReplay;
 use heddle::notify::CommitListener;
 use heddle::pipeline::{Pipeline, PipelineOptions};
-use heddle::proto::wire::take_varint;
 use heddle::sys::clock::{Clock, SystemClock};
-use heddle::types::ChannelId;
+use heddle::testing::kit::KeyKind;
+use heddle::testing::workload::WorkloadSpec;
+use heddle::types::Digest;
+use support::{Chain, size, slow_group, tell};
 
-/// A chain in memory.
-struct Chain(std::vec::IntoIter<Bytes>);
-
-impl BlockSource for Chain {
-    fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
-        Ok(self.0.next())
-    }
-}
-
-/// Counts what was committed.
+/// Keeps the last commit hash.
 #[derive(Default)]
-struct Count {
-    transactions: u64,
-    last_commit_hash: String,
-}
+struct Last(Option<Digest>);
 
-impl CommitListener for Count {
+impl CommitListener for Last {
     fn committed(&mut self, block: &CommittedBlock) {
-        let validated = block.validated();
-        self.transactions += validated.codes().len() as u64;
-        if let Some(hash) = validated.commit_hash() {
-            self.last_commit_hash.clear();
-            write!(self.last_commit_hash, "{hash}").expect("a string takes everything");
-        }
+        self.0 = block.validated().commit_hash();
     }
 }
 
-fn corpus(name: &str) -> Vec<Bytes> {
-    let path = format!(
-        "{}/tests/corpus/{name}/blocks.pb.zst",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = heddle::sys::file::open_for_reading(path.as_ref()).expect("the corpus is bundled");
-    let bytes = Bytes::from(zstd::decode_all(file).expect("the corpus is zstd"));
-    let mut blocks = Vec::new();
-    let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        let length = usize::try_from(take_varint(&mut rest).expect("a length")).expect("a length");
-        let (block, behind) = rest.split_at(length);
-        blocks.push(bytes.slice_ref(block));
-        rest = behind;
-    }
-    blocks
-}
-
-fn commit(channel: &ChannelId, blocks: Vec<Bytes>, workers: usize) -> Count {
+/// Commits the chain to a new ledger: how long that took, and where it led.
+fn commit(chain: &Chain, workers: usize) -> (Duration, Digest) {
     let dir = tempfile::tempdir().expect("a directory");
     let options = LedgerOptions::default();
-    let ledger = Ledger::open(dir.path(), channel, &options, &StoredReplay, &mut |_| {});
+    let ledger = Ledger::open(
+        dir.path(),
+        &chain.channel,
+        &options,
+        &StoredReplay,
+        &mut |_| {},
+    );
     let ledger = ledger.expect("a new ledger");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = PipelineOptions {
         workers,
-        trace: false,
+        ..PipelineOptions::default()
     };
     let mut pipeline = Pipeline::new(&ledger, &clock, options).expect("workers");
-    let mut count = Count::default();
-    pipeline
-        .run(&mut Chain(blocks.into_iter()), &mut count)
-        .expect("every block commits");
-    count
+    let mut last = Last::default();
+    let start = clock.now();
+    let run = pipeline.run(&mut chain.source(), &mut last);
+    let spent = clock.now().since(start);
+    run.expect("every block commits");
+    (spent, last.0.expect("a commit hash"))
 }
 
-fn pipeline(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("pipeline");
-    group.sample_size(10);
-    for (corpus_name, channel) in [("crafted-basic", "basic"), ("real-cars", "cars")] {
-        let channel = ChannelId::new(channel).expect("a channel name");
-        let blocks = corpus(corpus_name);
-        let once = commit(&channel, blocks.clone(), 2);
-        group.throughput(Throughput::Elements(once.transactions));
-        for workers in [1, 2] {
-            let id = BenchmarkId::new(corpus_name, format!("{workers} workers"));
-            group.bench_function(id, |bencher| {
-                bencher.iter_batched(
-                    || blocks.clone(),
-                    |blocks| {
-                        let count = commit(&channel, blocks, workers);
-                        assert_eq!(count.last_commit_hash, once.last_commit_hash);
-                    },
-                    BatchSize::PerIteration,
-                );
+fn bench(criterion: &mut Criterion, name: &str, edit: impl FnOnce(&mut WorkloadSpec)) {
+    let chain = Chain::new(|spec| {
+        spec.blocks = size(20, 2);
+        edit(spec);
+    });
+    let (_, expected) = commit(&chain, 2);
+    tell(&format!("pipeline/{name}"), expected);
+    let mut group = slow_group(criterion, "pipeline", chain.transactions);
+    for workers in [1, 2] {
+        let id = BenchmarkId::new(name, format!("{workers} workers"));
+        group.bench_function(id, |bencher| {
+            bencher.iter_custom(|passes| {
+                let once = |_| {
+                    let (spent, hash) = commit(&chain, workers);
+                    assert_eq!(hash, expected, "a verdict depends on the workers");
+                    spent
+                };
+                (0..passes).map(once).sum()
             });
-        }
-        #[expect(
-            clippy::print_stderr,
-            reason = "the result's hash belongs to the bench's output"
-        )]
-        {
-            eprintln!("{corpus_name}: last commit hash {}", once.last_commit_hash);
-        }
+        });
     }
     group.finish();
 }
 
+fn pipeline(criterion: &mut Criterion) {
+    for endorsements in 1..=4 {
+        let name = format!("ECDSA, {endorsements} endorsements");
+        bench(criterion, &name, |spec| spec.endorsements = endorsements);
+    }
+    bench(criterion, "Ed25519, 2 endorsements", |spec| {
+        spec.key_kind = KeyKind::Ed25519;
+    });
+    for (name, conflicts) in [("10 % conflicts", 0.1), ("50 % conflicts", 0.5)] {
+        bench(criterion, name, |spec| spec.conflicts = conflicts);
+    }
+}
+
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    pipeline(&mut criterion);
-    criterion.final_summary();
+    support::run(&[pipeline]);
 }

@@ -18,17 +18,23 @@ fn seeds_break_no_target() {
         for path in paths {
             let seed = fs::read(&path).expect("a readable seed");
             target(&seed);
-            for_each_damage(&seed, target);
+            for_each_damage(&seed, target, damaged_places(name));
         }
     }
 }
 
-const DAMAGED_PLACES_MAX: usize = 1000;
+/// How many places of a seed are damaged: fewer where a run takes milliseconds.
+fn damaged_places(target: &str) -> usize {
+    match target {
+        "config_block" | "config_update" | "block_file" | "p256_differential" => 30,
+        _ => 1000,
+    }
+}
 
 /// Prefixes, and bytes turned over: a small fuzzer that always does the same.
-fn for_each_damage(seed: &[u8], target: fn(&[u8])) {
+fn for_each_damage(seed: &[u8], target: fn(&[u8]), places: usize) {
     let mut damaged = seed.to_vec();
-    for at in (0..seed.len()).step_by(seed.len() / DAMAGED_PLACES_MAX + 1) {
+    for at in (0..seed.len()).step_by(seed.len() / places + 1) {
         target(seed.get(..at).unwrap_or_default());
         for mask in [0x01, 0x80, 0xff] {
             if let Some(byte) = damaged.get_mut(at) {
@@ -57,7 +63,9 @@ fn each_function_has_a_target() {
         })
         .collect();
     files.sort();
-    let mut functions = TARGETS.map(|(name, _)| name);
+    // The comparison with the model is not the crate's own: its seeds run in the model's tests.
+    let mut functions: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
+    functions.push("pipeline_model");
     functions.sort_unstable();
     assert_eq!(files, functions);
 }

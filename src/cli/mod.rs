@@ -9,10 +9,12 @@ mod compare;
 mod error;
 mod explain;
 mod export;
+mod feed;
 mod import;
 mod inspect;
 mod open;
 mod progress;
+mod serve_ingest;
 mod summary;
 
 use std::ffi::OsString;
@@ -48,6 +50,10 @@ enum Command {
 enum LedgerCommand {
     /// Validate and commit the blocks of a file or chain folder, going on where the ledger stands
     Import(import::ImportArgs),
+    /// Validate and commit the blocks that feeders push over local sockets, until SIGTERM or ctrl-C
+    ServeIngest(serve_ingest::ServeIngestArgs),
+    /// Push the blocks of a file or chain folder to a running 'serve-ingest', until they are durable
+    Feed(feed::FeedArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),
     /// Check every stored block: checksum, number, hash chain, data hash
@@ -113,6 +119,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     let Command::Ledger(command) = command;
     match command {
         LedgerCommand::Import(args) => import::import(args),
+        LedgerCommand::ServeIngest(args) => serve_ingest::serve_ingest(args),
+        LedgerCommand::Feed(args) => feed::feed(args),
         LedgerCommand::Export(args) => export::export(args),
         LedgerCommand::Verify(args) => inspect::verify(args),
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),

@@ -33,5 +33,7 @@ pub use ed25519::Ed25519Key;
 pub use error::KeyError;
 pub use hash::{HashFunction, Sha256, SignatureHash, sha256, sha256_parts};
 pub use key::{Curve, EcdsaKey, PublicKey};
+#[cfg(feature = "fuzzing")]
+pub(crate) use p256::fuzz::{FuzzCheck, FuzzKey, check_backends};
 pub use p256::{BACKEND_VARIABLE, Backend, BackendError};
 pub use rsa::RsaKey;

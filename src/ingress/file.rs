@@ -40,8 +40,24 @@ impl BlockFile {
         };
         let file = sys::file::open_for_reading(path).map_err(io)?;
         let file_len = file.metadata().map_err(io)?.len();
+        Self::new(path, file, file_len)
+    }
+
+    /// Reads a file's bytes, plain or zstd, from wherever they come. `path` is what errors call it.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    pub fn new(
+        path: &Path,
+        bytes: impl Read + Send + 'static,
+        file_len: u64,
+    ) -> Result<Self, SourceError> {
+        let io = |source| SourceError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut counted = Counted::new(file, Arc::clone(&consumed));
+        let mut counted = Counted::new(bytes, Arc::clone(&consumed));
         let mut magic = Vec::with_capacity(4);
         (&mut counted).take(4).read_to_end(&mut magic).map_err(io)?;
         let zstd = magic == ZSTD_MAGIC;

@@ -36,6 +36,8 @@ mod tests;
 pub use batch::{
     Effect, Expiry, HistoryEntry, KeyUpdate, NamespaceUpdates, StateValue, UpdateBatch,
 };
+#[cfg(feature = "fuzzing")]
+pub(crate) use block_store::fuzz_segments;
 pub use block_store::{BlockBytes, BlockLocation};
 pub use channel_ledger::{CommitBlock, Ledger, LedgerInfo};
 pub use error::{Damage, Error};

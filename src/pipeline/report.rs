@@ -36,6 +36,12 @@ impl Gauges {
         }
     }
 
+    /// The queues of another run take the place of the last one's, and nothing is in flight.
+    pub(super) fn begin_run(&mut self) {
+        self.queues.clear();
+        self.trace.begin_run();
+    }
+
     /// The numbers now.
     #[must_use]
     pub fn read(&self) -> Report {

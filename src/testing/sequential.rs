@@ -64,7 +64,20 @@ impl SequentialChannel {
     /// # Errors
     /// It is refused, or the channel stops. A refused block changes nothing.
     pub fn commit(&mut self, bytes: bytes::Bytes) -> Result<ValidatedBlock, Stop> {
+        self.commit_observed(bytes, &mut |_| {})
+    }
+
+    /// As [`Self::commit`]; `through` hears the name of each stage that the block is through.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_observed(
+        &mut self,
+        bytes: bytes::Bytes,
+        through: &mut dyn FnMut(&'static str),
+    ) -> Result<ValidatedBlock, Stop> {
         let meter = CpuMeter::default();
+        through("ingress");
         let decoded = decode_block(
             RawBlock {
                 expected: self.next,
@@ -72,9 +85,13 @@ impl SequentialChannel {
             },
             &meter,
         )?;
+        through("decode");
         let verified = self.chain.verify(decoded, &meter)?;
+        through("verify");
         let endorsed = self.endorsement.endorse(verified, &Workers::default())?;
+        through("endorsement");
         let validated = self.mvcc.validate(endorsed, &meter)?;
+        through("mvcc");
         let transactions = &validated.decoded().contents().transactions;
         let ids = transactions.iter().map(|transaction| transaction.tx_key);
         self.frontier.commit(validated.batch(), ids);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod explain;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -32,6 +32,8 @@
 mod backend;
 mod cache;
 mod field;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod inverse;

@@ -14,6 +14,8 @@
 //!
 //! Knows nothing of what a block contains.
 
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod reader;
 mod record;
 mod segment;
@@ -25,6 +27,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzz::fuzz_segments;
 pub use reader::{BlockBytes, BlockLocation};
 pub(crate) use reader::{BlockReader, Position};
 pub(crate) use survey::{Savepoint, Survey};
@@ -388,10 +392,19 @@ fn reopen_segment(storage: &dyn Storage, last: LastSegment) -> Result<Active, Er
         file.truncate(end).map_err(failed)?;
         len = end;
     }
+    let padding = end.saturating_sub(len);
+    if padding > 0 {
+        // A record is whole without its padding, but the next one must not begin there.
+        let zeros = [0; record::ALIGNMENT];
+        let zeros = zeros.get(..usize::try_from(padding).unwrap_or(usize::MAX));
+        file.write_at(len, &[zeros.unwrap_or_default()])
+            .map_err(failed)?;
+        len = end;
+    }
     if uncertain_from < end {
         rewrite(&*file, uncertain_from, end).map_err(failed)?;
     }
-    if torn || uncertain_from < end {
+    if torn || padding > 0 || uncertain_from < end {
         file.sync_all().map_err(failed)?;
         failpoint::pass("after_tail_repair");
     }

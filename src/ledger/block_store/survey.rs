@@ -43,7 +43,7 @@ pub(super) struct LastSegment {
     pub(super) header: SegmentHeader,
     pub(super) path: PathBuf,
     pub(super) len: u64,
-    /// Where its last whole record ends.
+    /// Where its last whole record ends; beyond `len` where the file ends within its padding.
     pub(super) end: u64,
     /// How many blocks there are up to there.
     pub(super) height: u64,
@@ -224,7 +224,7 @@ impl Scan<'_> {
             header,
             path: self.path.to_owned(),
             len,
-            end: end.min(len),
+            end,
             height,
             uncertain_from: uncertain
                 .front()

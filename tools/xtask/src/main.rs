@@ -2,7 +2,11 @@
 //!
 //! Knows nothing of the peer; it only starts other programs.
 
+mod bench;
 mod differential;
+mod fuzz;
+mod soak;
+mod svg;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,8 +22,13 @@ commands:
   fmt     the format alone
   clippy  the lints alone
   test    the tests alone
-  p256-differential [--signatures N] [--seed S]
-          random P-256 signatures, at every backend and by the library (10000000, seed 1)
+  bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
+  fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
+  p256-differential
+          random P-256 signatures, at every backend and by the library: [--signatures N] [--seed S]
+  soak-ingest
+          four feeders, one of them hostile, at the block-ingest socket: [--seconds N]
+          [--chain FILE --channel NAME]
   help    this text";
 
 /// One command of a run.
@@ -52,11 +61,12 @@ const TEST: Step = Step {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let Some(("p256-differential", rest)) = first_and_rest(&arguments) {
-        return differential(rest);
-    }
-    match steps(&arguments) {
-        Ok(steps) => run(steps),
+    match task(&arguments) {
+        Ok(Task::Steps(steps)) => run(steps),
+        Ok(Task::Bench(options)) => bench::run(&options),
+        Ok(Task::Fuzz(options)) => fuzz::run(&options),
+        Ok(Task::Differential(options)) => run_differential(&options),
+        Ok(Task::Soak(options)) => soak::run(options),
         Err(Usage::Asked) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -68,19 +78,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn first_and_rest(arguments: &[String]) -> Option<(&str, &[String])> {
-    let (first, rest) = arguments.split_first()?;
-    Some((first.as_str(), rest))
-}
-
-fn differential(arguments: &[String]) -> ExitCode {
-    match Differential::parse(arguments) {
-        Ok(run) if finishes(&mut run.command()) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(what) => {
-            say(&format!("xtask: {what}\n\n{USAGE}"));
-            ExitCode::from(2)
-        }
+fn run_differential(options: &Differential) -> ExitCode {
+    if finishes(&mut options.command()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
@@ -91,18 +93,37 @@ enum Usage {
     Wrong(String),
 }
 
-fn steps(arguments: &[String]) -> Result<&'static [Step], Usage> {
-    match arguments {
-        [command] => match command.as_str() {
-            "ci" => Ok(&[FMT, CLIPPY, TEST]),
-            "fmt" => Ok(&[FMT]),
-            "clippy" => Ok(&[CLIPPY]),
-            "test" => Ok(&[TEST]),
-            "help" | "--help" | "-h" => Err(Usage::Asked),
-            other => Err(Usage::Wrong(format!("there is no command {other}"))),
-        },
-        [] => Err(Usage::Wrong("expected a command".to_owned())),
-        [_, extra, ..] => Err(Usage::Wrong(format!("did not expect {extra}"))),
+/// What to do.
+enum Task {
+    Steps(&'static [Step]),
+    Bench(bench::Options),
+    Fuzz(fuzz::Options),
+    Differential(Differential),
+    Soak(soak::Options),
+}
+
+fn task(arguments: &[String]) -> Result<Task, Usage> {
+    let Some((command, options)) = arguments.split_first() else {
+        return Err(Usage::Wrong("expected a command".to_owned()));
+    };
+    let steps: &[Step] = match command.as_str() {
+        "bench" => return bench::Options::parse(options).map(Task::Bench),
+        "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
+        "p256-differential" => {
+            let options = Differential::parse(options).map_err(Usage::Wrong)?;
+            return Ok(Task::Differential(options));
+        }
+        "soak-ingest" => return soak::Options::parse(options).map(Task::Soak),
+        "ci" => &[FMT, CLIPPY, TEST],
+        "fmt" => &[FMT],
+        "clippy" => &[CLIPPY],
+        "test" => &[TEST],
+        "help" | "--help" | "-h" => return Err(Usage::Asked),
+        other => return Err(Usage::Wrong(format!("there is no command {other}"))),
+    };
+    match options.first() {
+        None => Ok(Task::Steps(steps)),
+        Some(extra) => Err(Usage::Wrong(format!("did not expect {extra}"))),
     }
 }
 
@@ -187,8 +208,13 @@ mod tests {
             .iter()
             .map(|argument| (*argument).to_owned())
             .collect();
-        let names =
-            steps(&arguments).map(|steps| steps.iter().map(|step| step.name).collect::<Vec<_>>());
+        let names = task(&arguments).map(|task| match task {
+            Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
+            Task::Bench(_) => vec!["bench"],
+            Task::Differential(_) => vec!["p256-differential"],
+            Task::Soak(_) => vec!["soak-ingest"],
+            Task::Fuzz(_) => vec!["fuzz"],
+        });
         assert_eq!(names, expected.map(<[&str]>::to_vec));
     }
 
@@ -196,6 +222,8 @@ mod tests {
     fn commands_choose_steps() {
         check(&["ci"], Ok(&["fmt", "clippy", "test"]));
         check(&["clippy"], Ok(&["clippy"]));
+        check(&["bench", "--json"], Ok(&["bench"]));
+        check(&["fuzz", "block"], Ok(&["fuzz"]));
         check(&["help"], Err(Usage::Asked));
         check(&[], Err(Usage::Wrong("expected a command".to_owned())));
         check(

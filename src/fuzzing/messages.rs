@@ -1,48 +1,17 @@
-//! What the fuzz targets run: plain functions, so that the seeds run in ordinary tests as well.
-//!
-//! Each takes any bytes and panics where a property is broken:
-//! - hostile bytes never panic a reader, hang it or overflow its stack;
-//! - what the generated type accepts, the reader accepts, and reads the same after it was written
-//!   again (the other way round it is no rule: Go, and so the reader, accepts more).
+//! Blocks and what is in them: envelopes, read-write sets, policies.
 
+use bytes::Bytes;
+
+use super::config::config;
+use crate::decode::{Rejection, decode_block, decode_transaction};
+use crate::ingress::RawBlock;
 use crate::policy::CompiledApplicationPolicy;
 use crate::proto::wire::Message;
 use crate::proto::{common, config, messages, msp, peer, rwset};
-use crate::x509::{Certificate, Crl, pem};
-
-/// A reader and the generated type of the same message agree, where the generated type accepts.
-macro_rules! agree {
-    ($reader:ty, $generated:ty, $data:expr) => {
-        agree!($reader, $generated, $data, |_| {});
-    };
-    // `$forget` takes the unknown fields out of a reader that keeps them: generated types do not.
-    ($reader:ty, $generated:ty, $data:expr, $forget:expr) => {
-        let data: &[u8] = $data;
-        let read = <$reader>::decode(data).map(|mut message| {
-            let forget: fn(&mut $reader) = $forget;
-            forget(&mut message);
-            message
-        });
-        if let Ok(generated) = <$generated as prost::Message>::decode(data) {
-            let again = prost::Message::encode_to_vec(&generated);
-            assert!(read.is_ok(), "a plain message is read: {read:?}");
-            assert_eq!(read, <$reader>::decode(&again));
-        }
-    };
-}
-
-/// A function of this module.
-pub type Target = fn(&[u8]);
-
-/// Every function by the name of its target and of its folder of seeds.
-pub const TARGETS: [(&str, Target); 6] = [
-    ("block", block),
-    ("envelope", envelope),
-    ("rwset", rwset),
-    ("policy", policy),
-    ("certificate", certificate),
-    ("config", config),
-];
+use crate::rwset::RwSet;
+use crate::sys::process::CpuMeter;
+use crate::testing::kit::{BlockDraft, BlockSigning};
+use crate::types::BlockNumber;
 
 /// A block as an orderer sends it, down to its read-write sets.
 pub fn block(data: &[u8]) {
@@ -60,10 +29,46 @@ pub fn block(data: &[u8]) {
     for data in block.data.iter().flat_map(|data| &data.data) {
         envelope(data);
     }
+    decoded(data, &block);
+}
+
+/// The stage's own view of a block, as it came and with the data hash that it should have.
+fn decoded(data: &[u8], block: &common::Block<'_>) {
+    let decode = |bytes: Bytes| {
+        let expected = BlockNumber(0);
+        decode_block(RawBlock { expected, bytes }, &CpuMeter::default())
+    };
+    let _ = decode(Bytes::copy_from_slice(data));
+    let (Some(header), Some(inside)) = (&block.header, &block.data) else {
+        return;
+    };
+    let slots = block.metadata.iter().flat_map(|slots| &slots.metadata);
+    let mut slots = slots.map(|slot| slot.to_vec());
+    let draft = BlockDraft {
+        number: header.number,
+        previous_hash: header.previous_hash.to_vec(),
+        data_hash: None,
+        envelopes: inside.data.iter().map(|bytes| bytes.to_vec()).collect(),
+        last_config: 0,
+        signing: BlockSigning::Raft(Vec::new()),
+        signatures_slot: Some(slots.next().unwrap_or_default()),
+        other_slots: slots.collect(),
+    };
+    let decoded = decode(Bytes::from(draft.serialize()));
+    assert!(
+        !matches!(decoded, Err(Rejection::DataHash { .. })),
+        "the data hash is right: {decoded:?}"
+    );
+    if let Ok(decoded) = decoded {
+        assert_eq!(decoded.header_hash().as_ref(), draft.header_hash());
+        assert_eq!(decoded.contents().envelopes, inside.data);
+        assert_eq!(decoded.contents().transactions.len(), inside.data.len());
+    }
 }
 
 /// An envelope with whatever it holds.
 pub fn envelope(data: &[u8]) {
+    let _ = decode_transaction(data);
     let Ok(envelope) = common::Envelope::decode(data) else {
         return;
     };
@@ -135,8 +140,11 @@ pub fn rwset(data: &[u8]) {
         messages::rwset::TxReadWriteSet,
         data
     );
+    let whole = RwSet::decode(data);
     let set = rwset::TxReadWriteSet::decode(data).unwrap_or_default();
+    let mut all_decode = rwset::TxReadWriteSet::decode(data).is_ok();
     for namespace in &set.ns_rwset {
+        all_decode &= rwset::KvRwSet::decode(namespace.rwset).is_ok();
         agree!(
             rwset::KvRwSet<'_>,
             messages::kvrwset::KvrwSet,
@@ -151,6 +159,7 @@ pub fn rwset(data: &[u8]) {
         );
         for collection in &namespace.collection_hashed_rwset {
             let hashed = collection.hashed_rwset;
+            all_decode &= rwset::HashedRwSet::decode(hashed).is_ok();
             agree!(
                 rwset::HashedRwSet<'_>,
                 messages::kvrwset::HashedRwSet,
@@ -165,11 +174,21 @@ pub fn rwset(data: &[u8]) {
             );
         }
     }
+    // The whole has the parts, or is refused with one of them.
+    match whole {
+        Err(_) => assert!(!all_decode, "every part decodes"),
+        Ok(whole) => {
+            assert!(all_decode, "some part does not decode");
+            assert_eq!(whole.namespaces.len(), set.ns_rwset.len());
+            let _ = (whole.writes_anything(), whole.has_duplicate_namespace());
+        }
+    }
 }
 
 /// A policy of either kind, with its principals.
 pub fn policy(data: &[u8]) {
     let _ = CompiledApplicationPolicy::new(data);
+    let _ = CompiledApplicationPolicy::from_envelope(data);
     agree!(
         peer::ApplicationPolicy<'_>,
         messages::protos::ApplicationPolicy,
@@ -202,65 +221,5 @@ pub fn policy(data: &[u8]) {
             messages::common::CombinedPrincipal,
             identity.principal
         );
-    }
-}
-
-/// A certificate or a revocation list, in PEM or DER.
-pub fn certificate(data: &[u8]) {
-    let block = pem::first_block(data);
-    let der = block.as_ref().map_or(data, |block| &block.bytes);
-    if let Ok(certificate) = Certificate::parse(der) {
-        assert_eq!(certificate.raw(), der, "nothing is left of a certificate");
-        let _ = certificate.is_signed_by(&certificate);
-    }
-    if let Ok(list) = Crl::parse(data) {
-        assert!(
-            list.revoked_count() <= data.len(),
-            "an entry takes more than a byte"
-        );
-    }
-}
-
-/// A channel configuration, as a config block has it or as an update of it.
-pub fn config(data: &[u8]) {
-    let envelope = config::ConfigEnvelope::decode(data).unwrap_or_default();
-    if let Some(group) = envelope.config.and_then(|config| config.channel_group) {
-        config_group(&group);
-    }
-    if let Ok(envelope) = config::ConfigUpdateEnvelope::decode(data) {
-        let update = config::ConfigUpdate::decode(envelope.config_update).unwrap_or_default();
-        for group in update.read_set.iter().chain(&update.write_set) {
-            config_group(group);
-        }
-    }
-}
-
-fn config_group(group: &config::ConfigGroup<'_>) {
-    let mut open = vec![group];
-    while let Some(group) = open.pop() {
-        for value in group.values.values() {
-            agree!(
-                config::Capabilities<'_>,
-                messages::common::Capabilities,
-                value.value
-            );
-            agree!(
-                config::ConsensusType<'_>,
-                messages::orderer::ConsensusType,
-                value.value
-            );
-            agree!(config::Acls<'_>, messages::protos::AcLs, value.value);
-            agree!(msp::MspConfig<'_>, messages::msp::MspConfig, value.value);
-            let msp = msp::MspConfig::decode(value.value).unwrap_or_default();
-            agree!(
-                msp::FabricMspConfig<'_>,
-                messages::msp::FabricMspConfig,
-                msp.config
-            );
-        }
-        for named in group.policies.values() {
-            policy(named.policy.as_ref().map_or(&[], |policy| policy.value));
-        }
-        open.extend(group.groups.values());
     }
 }
