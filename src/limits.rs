@@ -72,7 +72,7 @@ pub const P256_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
 
 /// Signatures that a key must have had verified before its small table is computed, which takes about
 /// as long as verifying 3 signatures without one.
-pub const P256_WARM_AFTER_SIGNATURES: u32 = 8;
+pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 
 /// Signatures more before its large table is computed, which takes about as long as verifying 150
 /// signatures with the small one.

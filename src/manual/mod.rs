@@ -4,6 +4,7 @@
 //! - [`back_edges`]: where one block waits for another.
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`sources`]: where blocks come from, and what may go wrong there.
+//! - [`signatures`]: how signatures are verified fast, and why the verdicts stay the same.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
 //! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
@@ -32,3 +33,6 @@ pub mod benches_and_fuzzing {}
 
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}
+
+#[doc = include_str!("signatures.md")]
+pub mod signatures {}
