@@ -57,3 +57,13 @@ mod cases {
         check_blocks(&blocks).unwrap();
     }
 }
+
+/// Workloads of the load generator, mutations and every fault among them.
+#[test]
+fn on_workloads() {
+    for seed in [4, 20, 36, 76] {
+        let built = model::build_workload(seed).unwrap();
+        let checked = model::check(&built, seed, &[1, 4]);
+        checked.unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
+    }
+}
