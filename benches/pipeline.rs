@@ -47,7 +47,7 @@ fn commit(chain: &Chain, workers: usize) -> (Duration, Digest) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = PipelineOptions {
         workers,
-        trace: false,
+        ..PipelineOptions::default()
     };
     let mut pipeline = Pipeline::new(&ledger, &clock, options).expect("workers");
     let mut last = Last::default();

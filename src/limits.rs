@@ -72,7 +72,7 @@ pub const P256_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
 
 /// Signatures that a key must have had verified before its small table is computed, which takes about
 /// as long as verifying 3 signatures without one.
-pub const P256_WARM_AFTER_SIGNATURES: u32 = 8;
+pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 
 /// Signatures more before its large table is computed, which takes about as long as verifying 150
 /// signatures with the small one.
@@ -189,3 +189,48 @@ pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of blocks that are made at a time, about, give or take the last block.
 pub const WORKLOAD_BATCH_BYTES: usize = 8 << 20;
+
+/// Feeders that the block-ingest socket serves at the same time; as many again may be leaving.
+pub const INGEST_FEEDERS_MAX: usize = 16;
+
+/// Bytes of blocks that wait for their turn, for each feeder that sent them. The next needed block is
+/// taken beyond that, so a feeder that sends in order never waits for itself.
+pub const INGEST_FEEDER_BYTES_MAX: usize = 8 << 20;
+
+/// Blocks larger than that, of all feeders: only the next needed number, and so many at once.
+pub const INGEST_LARGE_BLOCKS_MAX: usize = 2;
+
+/// How far ahead of the ledger's height a block may wait for its turn.
+pub const INGEST_WINDOW_BLOCKS: u64 = 256;
+
+/// Bytes of blocks that are in the pipeline, give or take the last block.
+pub const INGEST_IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+
+/// A block header in front of a block: three fields of at most 34 bytes.
+pub const INGEST_HEADER_BYTES_MAX: usize = 1024;
+
+/// Bytes that are read from one feeder at a time, and how often before the others have their turn.
+pub const INGEST_READ_BYTES: usize = 64 << 10;
+/// See [`INGEST_READ_BYTES`].
+pub const INGEST_READS_PER_TURN: usize = 16;
+
+/// How long a feeder may take for a block that it has begun.
+pub const INGEST_BLOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How long a feeder that sends out of order may keep everybody waiting for the next block.
+pub const INGEST_ORDER_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// After so long without a block that was of use, a feeder makes room where another wants to come.
+pub const INGEST_IDLE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long a feeder that is cut off has to read why.
+pub const INGEST_LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The text of a refusal on the wire.
+pub const INGEST_REASON_BYTES_MAX: usize = 1024;
+
+/// How often a feed connects anew without any progress.
+pub const FEED_ATTEMPTS_MAX: u32 = 6;
+
+/// How long a feed waits for a connection and for the greeting.
+pub const FEED_GREETING_WAIT: std::time::Duration = std::time::Duration::from_secs(10);

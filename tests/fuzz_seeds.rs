@@ -63,7 +63,9 @@ fn each_function_has_a_target() {
         })
         .collect();
     files.sort();
-    let mut functions = TARGETS.map(|(name, _)| name);
+    // The comparison with the model is not the crate's own: its seeds run in the model's tests.
+    let mut functions: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
+    functions.push("pipeline_model");
     functions.sort_unstable();
     assert_eq!(files, functions);
 }

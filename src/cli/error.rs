@@ -4,8 +4,10 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use crate::crypto::BackendError;
+use crate::ingress::{self, ingest};
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{explain, ingress, ledger, pipeline};
+use crate::{explain, ledger, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,9 @@ pub(crate) enum CliError {
         /// The channel.
         channel: String,
     },
+    /// `--crypto-backend`, or the environment variable, names none that can be used.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// `--workers` is out of range.
     #[error("--workers {workers}: expected 1 to {max}", max = crate::limits::WORKERS_MAX)]
     Workers {
@@ -38,15 +43,38 @@ pub(crate) enum CliError {
     /// The source cannot be read.
     #[error(transparent)]
     Source(#[from] ingress::SourceError),
-    /// The import ended before its source did.
-    #[error("import stopped at height {height}, the blocks below are committed: {stop}")]
+    /// An import ended before its source did, or a server before it was told to.
+    #[error("{what} stopped at height {height}, the blocks below are committed: {stop}")]
     Stopped {
+        /// What stopped.
+        what: &'static str,
         /// The ledger's height.
         height: u64,
         /// Why.
         #[source]
         stop: Box<pipeline::Stop>,
     },
+    /// `--listen` or `--to` has no address.
+    #[error(transparent)]
+    Address(#[from] ingest::AddressError),
+    /// Listening does not work.
+    #[error(transparent)]
+    Listen(#[from] ingest::ListenError),
+    /// Others than this machine could connect.
+    #[error(
+        "--listen {address}: other machines could feed this ledger, and there is no authentication; add \
+         --allow-remote where that is wanted"
+    )]
+    Remote {
+        /// The address.
+        address: ingest::IngestAddress,
+    },
+    /// The server cannot start.
+    #[error("cannot serve")]
+    Serve(#[source] io::Error),
+    /// The source was not fed to its end.
+    #[error(transparent)]
+    Feed(#[from] ingest::FeedError),
     /// There is no such block.
     #[error("there is no block {number}: the ledger's height is {height}")]
     NoBlock {

@@ -18,6 +18,7 @@ use crate::commit::CommittedBlock;
 use crate::ingress::{self, BlockSource, KnownBlocks, Resuming, SourceProgress};
 use crate::ledger::{self, Ledger, View};
 use crate::limits;
+use crate::mvcc::ValidatedBlock;
 use crate::notify::CommitListener;
 use crate::pipeline::{Pipeline, PipelineOptions, Stop};
 use crate::sys::clock::{Clock, Instant};
@@ -61,6 +62,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let options = PipelineOptions {
         workers,
         trace: args.trace.is_some(),
+        ..PipelineOptions::default()
     };
     let mut pipeline =
         Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;
@@ -85,6 +87,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         report: &report,
         durable_syncs: ledger.durable_syncs(),
         compared: args.compare,
+        ingest: None,
     };
     let mut out = std::io::stdout().lock();
     let written = if args.json {
@@ -105,12 +108,13 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
 
 fn stopped(ledger: &Ledger, stop: Stop) -> CliError {
     CliError::Stopped {
+        what: "import",
         height: ledger.height(),
         stop: Box::new(stop),
     }
 }
 
-fn workers(asked: Option<usize>) -> Result<usize, CliError> {
+pub(super) fn workers(asked: Option<usize>) -> Result<usize, CliError> {
     match asked {
         Some(workers) if (1..=limits::WORKERS_MAX).contains(&workers) => Ok(workers),
         Some(workers) => Err(CliError::Workers { workers }),
@@ -154,6 +158,17 @@ pub(super) struct Tally {
     pub(super) differences_total: u64,
 }
 
+impl Tally {
+    /// Counts a block.
+    pub(super) fn note(&mut self, block: &ValidatedBlock) {
+        self.blocks += 1;
+        self.transactions += block.codes().len() as u64;
+        for code in block.codes() {
+            *self.codes.entry(*code).or_default() += 1;
+        }
+    }
+}
+
 struct ImportListener {
     tally: Tally,
     bar: Progress,
@@ -194,11 +209,7 @@ impl ImportListener {
 impl CommitListener for ImportListener {
     fn committed(&mut self, block: &CommittedBlock) {
         let validated = block.validated();
-        self.tally.blocks += 1;
-        self.tally.transactions += validated.codes().len() as u64;
-        for code in validated.codes() {
-            *self.tally.codes.entry(*code).or_default() += 1;
-        }
+        self.tally.note(validated);
         if self.compare {
             for difference in Comparison::of(validated).differences() {
                 self.tally.differences_total += 1;

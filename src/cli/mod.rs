@@ -11,10 +11,12 @@ mod demo;
 mod error;
 mod explain;
 mod export;
+mod feed;
 mod import;
 mod inspect;
 mod open;
 mod progress;
+mod serve_ingest;
 mod summary;
 
 use std::ffi::OsString;
@@ -25,11 +27,16 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::error::CliError;
+use crate::crypto::{self, Backend};
 
 /// A peer for Hyperledger Fabric networks.
 #[derive(Debug, Parser)]
 #[command(name = "heddle", version, about, disable_help_subcommand = true)]
 struct Heddle {
+    /// What verifies P-256 signatures: library, scalar or avx512ifma. The verdicts are the same; without
+    /// this and without HEDDLE_CRYPTO_BACKEND it is the fastest that the CPU has
+    #[arg(long, global = true, value_name = "NAME")]
+    crypto_backend: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +55,10 @@ enum Command {
 enum LedgerCommand {
     /// Validate and commit the blocks of a file or chain folder, going on where the ledger stands
     Import(import::ImportArgs),
+    /// Validate and commit the blocks that feeders push over local sockets, until SIGTERM or ctrl-C
+    ServeIngest(serve_ingest::ServeIngestArgs),
+    /// Push the blocks of a file or chain folder to a running 'serve-ingest', until they are durable
+    Feed(feed::FeedArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),
     /// Check every stored block: checksum, number, hash chain, data hash
@@ -90,7 +101,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    match dispatch(&heddle.command) {
+    match choose_backend(heddle.crypto_backend).and_then(|()| dispatch(&heddle.command)) {
         Ok(code) => code,
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {
@@ -98,6 +109,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The flag goes before the variable.
+fn choose_backend(flag: Option<String>) -> Result<(), CliError> {
+    let variable = || {
+        std::env::var_os(crypto::BACKEND_VARIABLE).map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = flag.or_else(variable);
+    Ok(Backend::choose_by_name(name.as_deref())?)
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
@@ -108,6 +128,8 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     };
     match command {
         LedgerCommand::Import(args) => import::import(args),
+        LedgerCommand::ServeIngest(args) => serve_ingest::serve_ingest(args),
+        LedgerCommand::Feed(args) => feed::feed(args),
         LedgerCommand::Export(args) => export::export(args),
         LedgerCommand::Verify(args) => inspect::verify(args),
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),

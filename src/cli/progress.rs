@@ -15,13 +15,22 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar titled `what`; hidden where `quiet` or where standard error is no terminal.
     pub(crate) fn new(what: &'static str, quiet: bool) -> Self {
+        let template = "{prefix} [{bar:40}] {percent:>3}%  {msg}  {elapsed} elapsed, {eta} left";
+        Self::with_template(what, quiet, template)
+    }
+
+    /// A line titled `what` for work without a known end.
+    pub(crate) fn open_ended(what: &'static str, quiet: bool) -> Self {
+        Self::with_template(what, quiet, "{prefix}: {msg}  {elapsed} elapsed")
+    }
+
+    fn with_template(what: &'static str, quiet: bool, template: &str) -> Self {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr_with_hz(10)
         };
         let bar = ProgressBar::with_draw_target(Some(STEPS), target);
-        let template = "{prefix} [{bar:40}] {percent:>3}%  {msg}  {elapsed} elapsed, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }

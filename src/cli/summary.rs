@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::import::Tally;
+use crate::ingress::ingest::IngestTally;
 use crate::metrics::StageReading;
 use crate::pipeline::Report;
 use crate::sys::file::create_for_writing;
@@ -27,6 +28,8 @@ pub(super) struct Summary<'s> {
     pub(super) report: &'s Report,
     pub(super) durable_syncs: u64,
     pub(super) compared: bool,
+    /// Of a server.
+    pub(super) ingest: Option<&'s IngestTally>,
 }
 
 impl Summary<'_> {
@@ -44,6 +47,9 @@ impl Summary<'_> {
                 "  {} blocks of the source were in the ledger already",
                 self.skipped
             )?;
+        }
+        if let Some(ingest) = self.ingest {
+            write_ingest(out, ingest)?;
         }
         for (code, count) in &tally.codes {
             writeln!(out, "  {:>8}  {:>3} {code}", count, code.number())?;
@@ -154,6 +160,17 @@ impl Summary<'_> {
             "stages": stages,
             "queues": queues.collect::<Vec<Value>>(),
         });
+        if let (Some(ingest), Some(object)) = (self.ingest, object.as_object_mut()) {
+            let refusals = ingest.refusals.iter();
+            let refusals: serde_json::Map<String, Value> = refusals
+                .map(|(kind, count)| (kind.name().to_owned(), (*count).into()))
+                .collect();
+            object.insert("feeders".to_owned(), ingest.feeders.into());
+            object.insert("blocks_received".to_owned(), ingest.received.into());
+            object.insert("blocks_doubled".to_owned(), ingest.doubles.into());
+            object.insert("pipeline_restarts".to_owned(), ingest.restarts.into());
+            object.insert("refusals".to_owned(), refusals.into());
+        }
         if let (true, Some(object)) = (self.compared, object.as_object_mut()) {
             let lines = self.tally.differences.iter().map(ToString::to_string);
             object.insert(
@@ -207,6 +224,18 @@ impl Summary<'_> {
 #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
 fn ms(stage: &StageReading) -> f64 {
     stage.cpu_ns as f64 / 1e6
+}
+
+fn write_ingest(out: &mut dyn Write, ingest: &IngestTally) -> io::Result<()> {
+    writeln!(
+        out,
+        "  {} feeders sent {} blocks, {} of them doubles; the pipeline began anew {} times",
+        ingest.feeders, ingest.received, ingest.doubles, ingest.restarts
+    )?;
+    for (kind, count) in &ingest.refusals {
+        writeln!(out, "  {count:>8}  feeders refused: {}", kind.name())?;
+    }
+    Ok(())
 }
 
 /// Writes the trace, one visit a line, in microseconds since the start.

@@ -26,12 +26,12 @@ impl CommittedBlock {
     }
 }
 
-/// Takes the blocks that are waiting: at least one, at most a group's bound. `None` at the end.
-pub fn next_group(inbox: &Inbox<ValidatedBlock>) -> Option<Vec<ValidatedBlock>> {
+/// Takes the blocks that are waiting: at least one, at most `blocks_max`. `None` at the end.
+pub fn next_group(inbox: &Inbox<ValidatedBlock>, blocks_max: usize) -> Option<Vec<ValidatedBlock>> {
     let first = inbox.receive()?;
     let mut bytes = first.decoded().size();
     let mut group = vec![first];
-    while group.len() < limits::COMMIT_GROUP_BLOCKS && bytes < limits::COMMIT_GROUP_BYTES {
+    while group.len() < blocks_max && bytes < limits::COMMIT_GROUP_BYTES {
         let Some(next) = inbox.try_receive() else {
             break;
         };

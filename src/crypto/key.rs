@@ -98,6 +98,20 @@ impl PublicKey {
         }
     }
 
+    /// The same key with a table of so many bytes that it keeps: for tests and benches. `None` for other
+    /// kinds of keys, and for sizes that tables do not have.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn with_table(&self, bytes: usize) -> Option<Self> {
+        let Self::Ecdsa(key) = self else {
+            return None;
+        };
+        let slot = Slot::pinned(key.point(), bytes)?;
+        let key = EcdsaKey::from_uncompressed_point(key.curve(), key.point()).ok()?;
+        key.0.table_slot.set(Some(slot)).ok()?;
+        Some(Self::Ecdsa(key))
+    }
+
     /// Where the key's table is, if it may have one.
     pub(super) fn table_slot(&self) -> Option<&Arc<Slot>> {
         match self {

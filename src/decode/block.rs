@@ -195,9 +195,15 @@ fn decode_chunk<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
 ///
 /// Fabric: `protoutil/commonutils.go:HasConfigTx`.
 fn is_config_data(envelopes: &[&[u8]]) -> bool {
-    let [envelope] = envelopes else {
-        return false;
-    };
+    match envelopes {
+        [envelope] => is_config(envelope),
+        _ => false,
+    }
+}
+
+/// Whether an envelope says that it has a config transaction.
+#[must_use]
+pub fn is_config(envelope: &[u8]) -> bool {
     let header_type = || {
         let envelope = Envelope::decode(envelope).ok()?;
         let header = Payload::decode(envelope.payload).ok()?.header?;

@@ -12,7 +12,7 @@ pub mod error;
 mod flaw;
 pub mod transaction;
 
-pub use block::{BlockContents, DecodedBlock, decode_block};
+pub use block::{BlockContents, DecodedBlock, decode_block, is_config};
 pub use error::Rejection;
 pub use flaw::{ClaimedHash, TxFlaw, TxPart};
 pub use transaction::{

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::at::At;
 use super::conflicts::{Conflicts, Earlier, written_of_read};
 use super::error::Error;
 use super::identities::{Endorsements, check_creator, party};
@@ -17,22 +18,17 @@ use crate::channel::Bundle;
 use crate::decode::{
     ChaincodeCall, DecodedBlock, DecodedTx, EndorserTx, SignedKind, TxBody, decode_block,
 };
-use crate::endorsement::{
-    EndorsedBlock, EndorsementStage, Frontier, FrontierView, upgraded_chaincode,
-};
+use crate::endorsement::{EndorsedBlock, EndorsementStage, upgraded_chaincode};
 use crate::ingress::RawBlock;
-use crate::ledger::{self, Expiry, StateReader, StateValue, TxKey};
+use crate::ledger::{self, StateReader, TxKey};
 use crate::lifecycle::ChannelFacts;
 use crate::msp::Identity;
-use crate::proto::common::metadata_index;
-use crate::proto::common::{ChannelHeader, Envelope, Payload, SignatureHeader};
+use crate::proto::common::{ChannelHeader, Envelope, Payload, SignatureHeader, metadata_index};
 use crate::proto::wire::Message;
 use crate::rwset::RwSet;
 use crate::stage::Workers;
 use crate::sys::process::CpuMeter;
-use crate::types::{
-    BlockNumber, ChannelId, Digest, Namespace, NamespaceRef, TxIndex, ValidationCode, Version,
-};
+use crate::types::{BlockNumber, ChannelId, Digest, Namespace, TxIndex, ValidationCode};
 use crate::verify::{Chain, ChainTip, TxVerdict};
 
 /// A stored block and what was before it.
@@ -476,67 +472,4 @@ fn claimed_creator(envelope: &[u8]) -> Option<&[u8]> {
     ChannelHeader::decode(header.channel_header).ok()?;
     let signature = SignatureHeader::decode(header.signature_header).ok()?;
     (!signature.creator.is_empty()).then_some(signature.creator)
-}
-
-/// The state before a block, as the endorsement stage asks for it.
-#[derive(Clone, Copy)]
-struct At<'s> {
-    state: &'s (dyn StateReader + Sync),
-    past: &'s dyn Past,
-    last: Option<BlockNumber>,
-}
-
-impl<'s> Frontier for At<'s> {
-    type View = Self;
-
-    fn wait_until_validated(&self, block: BlockNumber) -> bool {
-        self.last.is_some_and(|last| block <= last)
-    }
-
-    fn view(&self) -> Result<Self, ledger::Error> {
-        Ok(*self)
-    }
-}
-
-impl FrontierView for At<'_> {
-    fn contains_tx(&self, id: &TxKey) -> Result<bool, ledger::Error> {
-        let found = self.past.locate(id)?;
-        Ok(found.is_some_and(|found| Some(found.block) <= self.last))
-    }
-
-    fn indexed(&self) -> Option<BlockNumber> {
-        self.last
-    }
-}
-
-impl StateReader for At<'_> {
-    fn version(
-        &self,
-        namespace: NamespaceRef<'_>,
-        key: &[u8],
-    ) -> Result<Option<Version>, ledger::Error> {
-        self.state.version(namespace, key)
-    }
-
-    fn get(
-        &self,
-        namespace: NamespaceRef<'_>,
-        key: &[u8],
-    ) -> Result<Option<StateValue>, ledger::Error> {
-        self.state.get(namespace, key)
-    }
-
-    fn range(
-        &self,
-        namespace: NamespaceRef<'_>,
-        start: &[u8],
-        end: Option<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &StateValue) -> bool,
-    ) -> Result<(), ledger::Error> {
-        self.state.range(namespace, start, end, visit)
-    }
-
-    fn expiring(&self, block: BlockNumber) -> Result<Vec<Expiry>, ledger::Error> {
-        self.state.expiring(block)
-    }
 }

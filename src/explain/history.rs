@@ -125,7 +125,12 @@ impl StateReader for HistoricState {
             return self.give_up();
         }
         let Some(version) = last_change(&self.view, namespace.name, key, self.before)? else {
-            return Ok(None);
+            // Where histories are not kept, a key can be there without one.
+            let now = self.view.version(namespace, key)?;
+            return match now {
+                Some(now) if now.block < self.before.0 => self.give_up(),
+                _ => Ok(None),
+            };
         };
         match self.written(namespace.name, key, version)? {
             Written::Deleted => Ok(None),

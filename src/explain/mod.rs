@@ -14,6 +14,7 @@
 //! - what is shown is bounded ([`crate::limits`]), and text holds no control characters, whatever the
 //!   transaction has in it.
 
+mod at;
 mod block;
 mod conflicts;
 mod error;
@@ -26,6 +27,7 @@ mod reason;
 mod replay;
 mod run;
 mod text;
+mod watched;
 
 #[cfg(test)]
 mod tests;

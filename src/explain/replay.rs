@@ -1,35 +1,32 @@
-//! The state of a past height, made again from all blocks before it: slow, and always right.
+//! The state of a past height, made again from all blocks before it with their stored codes: one pass
+//! over the block file, and always right.
 //!
-//! It is held in memory, so it takes what the channel's state took then.
-
-use std::collections::HashSet;
+//! It is held in memory, but only as far as the explanation can ask for it ([`Watched`]).
 
 use super::past::{Removal, Removals};
+use super::watched::Watched;
 use crate::ledger::{Effect, Error, Ledger, MemoryState, Replay, UpdateBatch};
 use crate::limits;
 use crate::mvcc::StoredReplay;
-use crate::types::{BlockNumber, Namespace, Version};
+use crate::types::{BlockNumber, Version};
 
-/// A key.
-type Key = (Namespace, Vec<u8>);
-
-/// The state of a past height, and how some keys went before.
+/// The watched part of the state of a past height, and how keys of it went before.
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
     pub(super) state: MemoryState,
-    /// Those of the watched keys that are gone.
+    /// Hashed keys that are gone.
     pub(super) removals: Removals,
 }
 
 impl Replayed {
-    /// Replays the blocks before `before`; of the `watched` keys, notes how they go.
+    /// Replays the blocks before `before`.
     ///
     /// # Errors
     /// The ledger failed.
     pub(super) fn new(
         ledger: &Ledger,
         before: BlockNumber,
-        watched: &HashSet<Key>,
+        watched: &Watched,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, Error> {
         let mut replayed = Self::default();
@@ -42,43 +39,43 @@ impl Replayed {
             }
             let block = view.block(number)?;
             let block = block.ok_or(Error::DamagedRow { table: "blocks" })?;
-            let applied = StoredReplay.replay(&block, &replayed.state)?;
-            replayed.apply(&applied.batch, watched);
+            let mut batch = StoredReplay.replay(&block, &replayed.state)?.batch;
+            watched.keep(&mut batch);
+            replayed.apply(&batch);
         }
         progress(before.0);
         Ok(replayed)
     }
 
     /// Applies a block.
-    pub(super) fn apply(&mut self, batch: &UpdateBatch, watched: &HashSet<Key>) {
-        self.note_removals(batch, |key| watched.contains(key));
+    pub(super) fn apply(&mut self, batch: &UpdateBatch) {
+        self.note_removals(batch);
         self.state.apply(batch);
     }
 
-    /// Notes how the keys go that `watched` names.
-    pub(super) fn note_removals(&mut self, batch: &UpdateBatch, watched: impl Fn(&Key) -> bool) {
-        for namespace in &batch.namespaces {
-            for update in &namespace.updates {
-                let key = (namespace.namespace.clone(), update.key.to_vec());
-                if !watched(&key) {
+    /// Notes how hashed keys go: they have no history.
+    fn note_removals(&mut self, batch: &UpdateBatch) {
+        let namespaces = batch.namespaces.iter();
+        let hashed = namespaces.filter(|found| found.namespace.as_ref().collection.is_some());
+        for (namespace, update) in hashed.flat_map(|found| {
+            found
+                .updates
+                .iter()
+                .map(|update| (&found.namespace, update))
+        }) {
+            let key = (namespace.clone(), update.key.to_vec());
+            let (at, expired) = match update.effect {
+                Effect::Put { .. } => {
+                    self.removals.remove(&key);
                     continue;
                 }
-                let (at, expired) = match update.effect {
-                    Effect::Put { .. } => {
-                        self.removals.remove(&key);
-                        continue;
-                    }
-                    Effect::Delete => (update.version, false),
-                    Effect::Expire => (
-                        Version {
-                            block: batch.block.0,
-                            tx: update.version.tx,
-                        },
-                        true,
-                    ),
-                };
-                self.removals.insert(key, Removal { at, expired });
-            }
+                Effect::Delete => (update.version, false),
+                Effect::Expire => {
+                    let (block, tx) = (batch.block.0, update.version.tx);
+                    (Version { block, tx }, true)
+                }
+            };
+            self.removals.insert(key, Removal { at, expired });
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Explaining a transaction of a ledger: which way the state before its block is brought back.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,14 +8,17 @@ use super::block::{Before, BlockExplainer};
 use super::error::Error;
 use super::history::HistoricState;
 use super::past::{LedgerPast, Removals};
-use super::reason::Explanation;
+use super::reason::{Explanation, Reason};
 use super::replay::Replayed;
+use super::watched::Watched;
 use crate::channel::{Bundle, ConfigBlock};
-use crate::decode::{SignedKind, TxBody, decode_transaction};
+use crate::decode::{SignedKind, TxBody, decode_block, decode_transaction};
+use crate::ingress::RawBlock;
 use crate::ledger::{Ledger, StateReader, View};
 use crate::limits;
 use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
 use crate::proto::wire::Message;
+use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, Namespace, NamespaceRef, TxIndex, ValidationCode};
 
 /// The key of the channel configuration, in the namespace without a name.
@@ -41,8 +43,13 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// Explains a transaction of a ledger. `progress` is told how far a replay is, where one is needed: it
-/// takes about as long as `rebuild-state`, and holds the state of that height in memory.
+/// Explains a transaction of a ledger.
+///
+/// Most explanations look up single keys in the histories, and take milliseconds however long the
+/// chain is. Ranges, private keys and keys in namespaces with key-level policies have no histories:
+/// for them the blocks before are replayed with their stored codes, in one pass over the block file
+/// that checks no signature, and of which only the keys are kept that the block names. `progress` is
+/// told how far that is.
 ///
 /// # Errors
 /// There is no such transaction; or the ledger is damaged or failed.
@@ -58,12 +65,13 @@ pub fn explain(
         let number = block;
         return Err(Error::NoBlock { number, height });
     }
+    let past = Stored { ledger, block, tx };
+    past.check_exists()?;
     // What decodes or evaluates may need a deep stack.
     let workers = rayon::ThreadPoolBuilder::new()
         .stack_size(limits::WORKER_STACK_BYTES)
         .build()?;
     workers.install(|| {
-        let past = Stored { ledger, block, tx };
         if how == How::Fastest
             && let Some(explanation) = past.by_history()?
         {
@@ -81,6 +89,17 @@ struct Stored<'l> {
 }
 
 impl Stored<'_> {
+    fn check_exists(&self) -> Result<(), Error> {
+        let bytes = self.bytes(self.block)?;
+        let data = Block::decode(&bytes).unwrap_or_default().data;
+        let count = data.unwrap_or_default().data.len();
+        if usize::try_from(self.tx.0).is_ok_and(|tx| tx < count) {
+            return Ok(());
+        }
+        let (block, tx) = (self.block, self.tx);
+        Err(Error::NoTransaction { block, tx, count })
+    }
+
     /// The explanation from what histories say; `None` where they do not suffice.
     fn by_history(&self) -> Result<Option<Explanation>, Error> {
         let view = self.ledger.view()?;
@@ -88,17 +107,16 @@ impl Stored<'_> {
         let bundle = self.bundle_from_blocks(&view)?;
         let state = HistoricState::new(view, self.block, with_metadata.clone());
         let explanation = self.explain(bundle, &state, with_metadata, Removals::new());
-        // An error may come from a wrong answer, too.
-        if state.sufficed() {
-            explanation.map(Some)
-        } else {
-            Ok(None)
-        }
+        // An error or a contradiction may come from a wrong answer, too.
+        Ok(explanation.ok().filter(|explanation| {
+            let inconsistent = matches!(explanation.reason, Reason::Inconsistent { .. });
+            state.sufficed() && !inconsistent
+        }))
     }
 
     fn by_replay(&self, progress: &mut dyn FnMut(Progress)) -> Result<Explanation, Error> {
         let total = self.block.0;
-        let watched = self.hashed_reads()?;
+        let watched = self.watched()?;
         let replayed = Replayed::new(self.ledger, self.block, &watched, &mut |done| {
             progress(Progress { done, total });
         })?;
@@ -169,32 +187,14 @@ impl Stored<'_> {
         Err(Error::NoConfig { block: self.block })
     }
 
-    /// The hashed keys that the transaction read.
-    fn hashed_reads(&self) -> Result<HashSet<(Namespace, Vec<u8>)>, Error> {
-        let bytes = self.bytes(self.block)?;
-        let mut keys = HashSet::new();
-        let block = Block::decode(&bytes).unwrap_or_default();
-        let index = usize::try_from(self.tx.0).unwrap_or(usize::MAX);
-        let data = block.data.unwrap_or_default().data;
-        let Some(TxBody::Signed {
-            kind: SignedKind::Endorser(endorser),
-            ..
-        }) = data.get(index).map(|bytes| decode_transaction(bytes).body)
-        else {
-            return Ok(keys);
+    /// What the explanation can ask for.
+    fn watched(&self) -> Result<Watched, Error> {
+        let raw = RawBlock {
+            expected: self.block,
+            bytes: self.bytes(self.block)?,
         };
-        for ns in endorser
-            .action
-            .iter()
-            .flat_map(|call| &call.rwset.namespaces)
-        {
-            for collection in &ns.collections {
-                let namespace = NamespaceRef::hashed(ns.name, collection.name).to_owned();
-                let reads = collection.hashed_reads.iter();
-                keys.extend(reads.map(|read| (namespace.clone(), read.key_hash.to_vec())));
-            }
-        }
-        Ok(keys)
+        let block = decode_block(raw, &CpuMeter::default())?;
+        Ok(Watched::of(&block, self.tx))
     }
 }
 

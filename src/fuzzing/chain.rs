@@ -254,7 +254,8 @@ impl Maker<'_> {
 
     fn oddity(&mut self, tx: &mut Transaction<'_>) {
         let byte = self.choices.byte();
-        let bytes = Some(self.choices.bytes::<4>().to_vec());
+        let four = self.choices.bytes::<4>().to_vec();
+        let bytes = Some(four.clone());
         let raw = &mut tx.raw;
         match self.choices.below(18) {
             0 => tx.header_type = u64::from(byte % 8),
@@ -270,7 +271,7 @@ impl Maker<'_> {
             10 => raw.proposal_hash = bytes,
             11 => raw.results = bytes,
             12 => raw.action_chaincode_id = bytes,
-            13 => raw.action_suffix = bytes.unwrap_or_default(),
+            13 => raw.action_suffix = four,
             14 => raw.action = bytes,
             15 => raw.endorsements = Some(Vec::new()),
             16 => raw.data = Some(Vec::new()),

@@ -103,22 +103,24 @@ impl ChainFolder {
 
     /// A cut in the last file is what a peer leaves that is writing or was killed.
     fn torn(&self, error: SourceError) -> SourceError {
-        match error {
-            SourceError::Truncated {
-                path,
-                offset,
-                expected,
-                found,
-                ..
-            } if self.waiting.is_empty() => SourceError::TornTail {
-                path,
+        if let SourceError::Truncated {
+            path,
+            offset,
+            expected,
+            found,
+            ..
+        } = &error
+            && self.waiting.is_empty()
+        {
+            return SourceError::TornTail {
+                path: path.clone(),
                 number: self.expected.unwrap_or_default(),
-                offset,
-                expected,
-                found,
-            },
-            other => other,
+                offset: *offset,
+                expected: *expected,
+                found: *found,
+            };
         }
+        error
     }
 
     fn check_order(&self, path: &Path, offset: u64, found: BlockNumber) -> Result<(), SourceError> {

@@ -52,6 +52,9 @@ pub enum SourceError {
     /// The ledger could not be asked what it has.
     #[error("cannot compare the source with the ledger")]
     Ledger(#[source] ledger::Error),
+    /// The block-ingest socket cannot be served any more.
+    #[error("the block-ingest socket failed")]
+    Reactor(#[source] std::io::Error),
     /// A length prefix that no block can have.
     #[error(
         "{path} is not a file of length-delimited blocks: record {record} at byte {offset} claims \

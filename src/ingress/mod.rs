@@ -7,6 +7,7 @@ mod buffers;
 pub mod chain_folder;
 pub mod error;
 pub mod file;
+pub mod ingest;
 mod records;
 pub mod resume;
 mod stored_block;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 pub use chain_folder::ChainFolder;
 pub use error::{SourceError, StoredBlockProblem};
 pub use file::BlockFile;
+use resume::header;
 pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 
@@ -44,10 +46,22 @@ pub trait BlockSource: Send {
     /// The source cannot be read, or what it holds is no sequence of blocks.
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError>;
 
+    /// What makes [`BlockSource::next_block`] return, which may be waiting for somebody else. `None` for
+    /// a source that never waits.
+    fn ender(&self) -> Option<Arc<dyn EndSource>> {
+        None
+    }
+
     /// How much of the source has been read: readable from other threads while the source is in use.
     fn progress(&self) -> SourceProgress {
         SourceProgress::default()
     }
+}
+
+/// Ends a source from another thread.
+pub trait EndSource: Send + Sync {
+    /// From now on the source has no next block.
+    fn end(&self);
 }
 
 /// Opens blocks on disk: a Fabric peer's chain folder or one of its block files, or a file of
@@ -66,6 +80,10 @@ pub fn open(path: &Path) -> Result<Box<dyn BlockSource>, SourceError> {
 impl<S: BlockSource + ?Sized> BlockSource for Box<S> {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
         (**self).next_block()
+    }
+
+    fn ender(&self) -> Option<Arc<dyn EndSource>> {
+        (**self).ender()
     }
 
     fn progress(&self) -> SourceProgress {

@@ -3,9 +3,11 @@
 //! Each of them must be the very block that the ledger has: another header hash is a fork, or another
 //! channel's chain.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{BlockSource, SourceError, SourceProgress};
+use super::{BlockSource, EndSource, SourceError, SourceProgress};
 use crate::proto::common::BlockHeader;
 use crate::proto::wire::{Fields, MESSAGE_DEPTH_MAX, Message, Value};
 use crate::types::{BlockNumber, Digest};
@@ -82,13 +84,17 @@ impl<S: BlockSource, K: KnownBlocks> BlockSource for Resuming<S, K> {
         Ok(None)
     }
 
+    fn ender(&self) -> Option<Arc<dyn EndSource>> {
+        self.source.ender()
+    }
+
     fn progress(&self) -> SourceProgress {
         self.source.progress()
     }
 }
 
 /// A block's header alone.
-fn header(block: &[u8]) -> Option<BlockHeader<'_>> {
+pub(super) fn header(block: &[u8]) -> Option<BlockHeader<'_>> {
     let mut header = None;
     let mut fields = Fields::new(block);
     while let Some(field) = fields.next_field().ok()? {

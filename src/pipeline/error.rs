@@ -1,7 +1,8 @@
 //! Why a run of the pipeline ended before its source did.
 
+use crate::ingress::SourceError;
 use crate::types::BlockNumber;
-use crate::{channel, decode, endorsement, ingress, ledger, mvcc, verify};
+use crate::{channel, decode, endorsement, ledger, mvcc, verify};
 
 /// The run stopped. Every block before the one named is durable.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +10,7 @@ use crate::{channel, decode, endorsement, ingress, ledger, mvcc, verify};
 pub enum Stop {
     /// The source cannot give its next block.
     #[error(transparent)]
-    Source(#[from] ingress::SourceError),
+    Source(#[from] SourceError),
     /// A block is refused: its frame is not sound.
     #[error(transparent)]
     Decode(#[from] decode::Rejection),
@@ -58,6 +59,8 @@ impl Stop {
     #[must_use]
     pub fn blames_source(&self) -> bool {
         match self {
+            // The source only passes on what failed on this side.
+            Self::Source(SourceError::Ledger(_) | SourceError::Reactor(_)) => false,
             Self::Source(_) | Self::Decode(_) | Self::Verify(verify::Refusal::Rejection(_)) => true,
             Self::Verify(verify::Refusal::Fault(_))
             | Self::Endorsement(_)

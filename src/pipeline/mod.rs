@@ -16,11 +16,13 @@
 
 mod error;
 mod frontier;
+mod ingest_door;
 mod report;
 mod run;
 mod start;
 
 pub use error::Stop;
 pub use frontier::{PipelineFrontier, PipelineView};
+pub use ingest_door::IngestDoor;
 pub use report::{Gauges, Report};
 pub use run::{Pipeline, PipelineOptions};

@@ -45,6 +45,12 @@ impl Gauges {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The queues of another run take the place of the last one's, and nothing is in flight.
+    pub(super) fn begin_run(&self) {
+        self.lock().clear();
+        self.trace.begin_run();
+    }
+
     /// The numbers now.
     #[must_use]
     pub fn read(&self) -> Report {

@@ -11,14 +11,14 @@ use super::start::Start;
 use crate::commit::{CommittedBlock, apply_until, commit_group, next_group};
 use crate::decode::{DecodedBlock, decode_block};
 use crate::endorsement::{EndorsedBlock, EndorsementStage};
-use crate::ingress::{self, BlockSource, RawBlock};
+use crate::ingress::{self, BlockSource, EndSource, RawBlock};
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
 use crate::queue::{Inbox, Outbox, queue};
-use crate::stage::{Ended, Stage, Trace};
+use crate::stage::{Disturbance, Ended, InStage, Stage, Trace};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
@@ -31,6 +31,19 @@ pub struct PipelineOptions {
     pub workers: usize,
     /// Whether to keep a trace of who was where when.
     pub trace: bool,
+    /// Random delays and group sizes, for tests of this very claim.
+    pub disturbance: Option<Disturbance>,
+}
+
+/// One worker, no trace, nothing disturbed.
+impl Default for PipelineOptions {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            trace: false,
+            disturbance: None,
+        }
+    }
 }
 
 /// The pipeline of one channel over its ledger.
@@ -84,6 +97,7 @@ impl<'l> Pipeline<'l> {
                 trace,
                 workers,
                 clock: Arc::clone(clock),
+                disturbance: options.disturbance,
             }
         };
         let stages = Stages {
@@ -110,8 +124,8 @@ impl<'l> Pipeline<'l> {
         &self.gauges
     }
 
-    /// Takes the source's blocks through all stages. Every block that reaches `listener` is durable;
-    /// on return, whatever the outcome, every durable block is in the state database, too, if that
+    /// Takes the source's blocks through all stages. May be called again: stages count on, queues anew.
+    /// Every block that reaches `listener` is durable; on return, whatever the outcome, every durable block is in the state database, too, if that
     /// still works.
     ///
     /// # Errors
@@ -123,7 +137,9 @@ impl<'l> Pipeline<'l> {
     ) -> Result<(), Stop> {
         let start = Start::of(self.ledger)?;
         let first = start.next;
+        let ender = source.ender();
         let frontier = PipelineFrontier::new(self.ledger, self.options.workers);
+        self.gauges.begin_run();
         let (to_decode, raw) = self.queue("ingress_decode");
         let (to_verify, decoded) = self.queue("decode_verify");
         let (to_endorsement, verified) = self.queue("verify_endorsement");
@@ -140,38 +156,40 @@ impl<'l> Pipeline<'l> {
                 with_metadata,
                 ..
             } = start;
+            let threads = Threads { scope, ender };
             let threads = [
-                spawn(scope, "ingress", move || {
+                threads.spawn("ingress", move || {
                     feed(source, first, &to_decode, &stages.ingress)
                 }),
-                spawn(scope, "decode", move || {
-                    decode(&stages.decode, &raw, &to_verify)
-                }),
-                spawn(scope, "verify", move || {
+                threads.spawn("decode", move || decode(&stages.decode, &raw, &to_verify)),
+                threads.spawn("verify", move || {
                     let meter = CpuMeter::default();
                     let verify =
                         |block| stages.verify.spread(&meter, || chain.verify(block, &meter));
                     ended(stages.verify.run(&decoded, &to_endorsement, verify))
                 }),
-                spawn(scope, "endorsement", move || {
+                threads.spawn("endorsement", move || {
                     let stage = EndorsementStage::new(frontier, with_metadata);
                     endorse(&stages.endorsement, stage, &verified, &to_mvcc)
                 }),
-                spawn(scope, "mvcc", move || {
+                threads.spawn("mvcc", move || {
                     let stage = MvccStage::new(frontier, commit_hash);
                     validate(&stages.mvcc, stage, frontier, &endorsed, &to_commit)
                 }),
-                spawn(scope, "commit", move || {
+                threads.spawn("commit", move || {
                     let result = commit(&stages.commit, ledger, &validated, &to_notify);
                     // Ordering: the applier must see every block that was appended before.
                     committing.store(false, Ordering::SeqCst);
                     result
                 }),
-                spawn(scope, "apply", move || {
-                    let ended = || !committing.load(Ordering::SeqCst);
+                threads.spawn("apply", move || {
+                    let ended = || {
+                        stages.apply.delay(ledger.height());
+                        !committing.load(Ordering::SeqCst)
+                    };
                     Ok(stages.apply.alone(|| apply_until(ledger, &ended))?)
                 }),
-                spawn(scope, "notify", move || {
+                threads.spawn("notify", move || {
                     notify(&stages.notify, &committed, listener);
                     Ok(())
                 }),
@@ -187,16 +205,40 @@ impl<'l> Pipeline<'l> {
     }
 }
 
-fn spawn<'scope, 'env>(
+/// Starts the threads of a run.
+struct Threads<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
-    name: &'static str,
-    work: impl FnOnce() -> Result<(), Stop> + Send + 'scope,
-) -> Result<Joined<'scope>, Stop> {
-    let builder = thread::Builder::new().name(name.to_owned());
-    let handle = builder
-        .stack_size(limits::WORKER_STACK_BYTES)
-        .spawn_scoped(scope, work);
-    handle.map(|handle| (name, handle)).map_err(Stop::Thread)
+    ender: Option<Arc<dyn EndSource>>,
+}
+
+impl<'scope> Threads<'scope, '_> {
+    fn spawn(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<(), Stop> + Send + 'scope,
+    ) -> Result<Joined<'scope>, Stop> {
+        let builder = thread::Builder::new().name(name.to_owned());
+        let ended = EndOnDrop(self.ender.clone());
+        let work = move || {
+            let _ended = ended;
+            work()
+        };
+        let handle = builder
+            .stack_size(limits::WORKER_STACK_BYTES)
+            .spawn_scoped(self.scope, work);
+        handle.map(|handle| (name, handle)).map_err(Stop::Thread)
+    }
+}
+
+/// Ends the source when any thread ends: ingress may wait there for a block that nobody would take.
+struct EndOnDrop(Option<Arc<dyn EndSource>>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        if let Some(ender) = &self.0 {
+            ender.end();
+        }
+    }
 }
 
 /// Waits for all threads. Of several that stopped, the one furthest down the flow counts: its block is
@@ -292,7 +334,10 @@ fn commit(
     inbox: &Inbox<ValidatedBlock>,
     outbox: &Outbox<CommittedBlock>,
 ) -> Result<(), Stop> {
-    while let Some(group) = next_group(inbox) {
+    let mut groups = 0;
+    while let Some(group) = next_group(inbox, stage.group_blocks_max(groups)) {
+        groups += 1;
+        stage.delay(groups);
         for block in stage.group(group, |group| commit_group(ledger, group))? {
             if outbox.send(block).is_err() {
                 return Ok(());
@@ -304,6 +349,7 @@ fn commit(
 
 fn notify(stage: &Stage, inbox: &Inbox<CommittedBlock>, listener: &mut dyn CommitListener) {
     while let Some(block) = inbox.receive() {
+        stage.delay(block.number().0);
         stage.alone(|| listener.committed(&block));
         stage.trace.left();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::Stop;
 use crate::channel::Bundle;
-use crate::ledger::{Ledger, StateReader};
+use crate::ledger::{Ledger, StateReader, View};
 use crate::types::{BlockNumber, Digest, Namespace, NamespaceRef};
 use crate::verify::{Chain, ChainTip};
 
@@ -47,10 +47,7 @@ impl Start {
             });
         };
         let view = ledger.view()?;
-        let config = view
-            .get(NamespaceRef::public(""), CONFIG_KEY)?
-            .ok_or(Stop::NoConfig)?;
-        let bundle = Bundle::from_genesis(ledger.channel(), &config.value)?;
+        let bundle = config_in_force(ledger, &view)?;
         Ok(Self {
             next,
             chain: Chain::at(
@@ -64,4 +61,15 @@ impl Start {
             commit_hash: info.commit_hash,
         })
     }
+}
+
+/// The configuration for the block that follows the view's last one.
+///
+/// # Errors
+/// The ledger failed, or has no configuration that this version can use.
+pub(super) fn config_in_force(ledger: &Ledger, view: &View) -> Result<Bundle, Stop> {
+    let config = view
+        .get(NamespaceRef::public(""), CONFIG_KEY)?
+        .ok_or(Stop::NoConfig)?;
+    Ok(Bundle::from_genesis(ledger.channel(), &config.value)?)
 }

@@ -3,12 +3,15 @@
 //! A stage is one thread that takes blocks from its inbox, one after another, and hands what comes of
 //! them to its outbox; inside a block it spreads over the workers. Knows nothing of what stages do.
 
+mod disturbance;
 mod trace;
 
 use std::sync::Arc;
 
+pub use disturbance::Disturbance;
 pub use trace::{Trace, TraceEntry};
 
+use crate::limits;
 use crate::metrics::StageMetrics;
 use crate::queue::{Inbox, Outbox};
 use crate::sys::clock::{Clock, Instant};
@@ -34,6 +37,8 @@ pub struct Stage {
     pub workers: Arc<rayon::ThreadPool>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Random delays and group sizes, in tests.
+    pub disturbance: Option<Disturbance>,
 }
 
 /// The workers, for a stage that must not wait on one of them: it runs on its own thread and spreads
@@ -75,6 +80,7 @@ impl Stage {
     ) -> Ended<E> {
         while let Some(item) = inbox.receive() {
             let number = item.number();
+            self.delay(number.0);
             let (start, cpu) = (self.clock.now(), thread_cpu_ns());
             let result = work(item);
             self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
@@ -89,6 +95,20 @@ impl Stage {
             }
         }
         Ended::Drained
+    }
+
+    /// Where the stage is disturbed, waits a random while before item `number`.
+    pub fn delay(&self, number: u64) {
+        if let Some(disturbance) = self.disturbance {
+            disturbance.delay(self.metrics.name(), number);
+        }
+    }
+
+    /// How many blocks the stage's group with this number may have.
+    #[must_use]
+    pub fn group_blocks_max(&self, number: u64) -> usize {
+        let disturbed = self.disturbance.map(|it| it.group_blocks_max(number));
+        disturbed.unwrap_or(limits::COMMIT_GROUP_BLOCKS)
     }
 
     /// Runs `work` on the workers; parallel iterators inside it spread over them. What they count in

@@ -56,6 +56,12 @@ impl Trace {
         }
     }
 
+    /// A run begins: what the last one left behind is not in flight.
+    pub fn begin_run(&self) {
+        // Ordering: statistics.
+        self.in_flight.store(0, Ordering::Relaxed);
+    }
+
     /// A block has entered the pipeline.
     pub fn entered(&self) {
         // Ordering: statistics.

@@ -11,6 +11,7 @@ use crate::policy::accepted_signers;
 use crate::proto::common::metadata_index;
 use crate::proto::common::{IdentifierHeader, Metadata, MetadataSignature, SignatureHeader};
 use crate::proto::wire::{Message, WireError, put_bytes};
+use crate::types::BlockNumber;
 
 /// The policy that a block's signatures must satisfy.
 const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
@@ -22,19 +23,29 @@ const BLOCK_VALIDATION: &str = "/Channel/Orderer/BlockValidation";
 ///
 /// Fabric: `protoutil/blockutils.go:BlockSignatureVerifier`.
 pub fn check_block_signatures(decoded: &DecodedBlock, bundle: &Bundle) -> Result<(), Refusal> {
-    let number = decoded.number();
+    let metadata = &decoded.contents().metadata;
+    check_signatures(decoded.number(), decoded.header_bytes(), metadata, bundle)
+}
+
+/// As [`check_block_signatures`], of a block with this header, as orderers sign it, and these metadata
+/// slots.
+///
+/// # Errors
+/// As [`check_block_signatures`].
+pub fn check_signatures(
+    number: BlockNumber,
+    header: &[u8],
+    metadata: &[&[u8]],
+    bundle: &Bundle,
+) -> Result<(), Refusal> {
     let undecodable = |error| Rejection::SignaturesUndecodable { number, error };
-    let slot = decoded
-        .contents()
-        .metadata
-        .get(metadata_index::SIGNATURES)
-        .copied();
+    let slot = metadata.get(metadata_index::SIGNATURES).copied();
     let metadata = Metadata::decode(slot.unwrap_or_default()).map_err(undecodable)?;
     let mut signers = Vec::new();
     for signature in &metadata.signatures {
         let claim = claim(signature, bundle).map_err(undecodable)?;
         if let Some(claim) = claim {
-            signers.extend(check(&claim, &metadata, signature, decoded, bundle));
+            signers.extend(check(&claim, &metadata, signature, header, bundle));
         }
     }
     let policy = bundle.policies().policy(BLOCK_VALIDATION);
@@ -94,10 +105,10 @@ fn check(
     claim: &Claim<'_>,
     metadata: &Metadata<'_>,
     signature: &MetadataSignature<'_>,
-    decoded: &DecodedBlock,
+    header: &[u8],
     bundle: &Bundle,
 ) -> Option<(Arc<Identity>, bool)> {
-    let message = [metadata.value, claim.header, decoded.header_bytes()].concat();
+    let message = [metadata.value, claim.header, header].concat();
     let identity = bundle.msps().deserialize(&claim.identity).ok()?;
     let message = SignedMessage {
         head: &message,

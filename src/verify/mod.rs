@@ -15,6 +15,7 @@ pub mod chain;
 pub mod error;
 pub mod transaction;
 
+pub use block_signature::check_signatures;
 pub use chain::{Chain, ChainTip, VerifiedBlock};
 pub use error::{Fault, Refusal, Rejection};
 pub use transaction::TxVerdict;

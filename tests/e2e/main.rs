@@ -9,6 +9,7 @@
 )]
 
 mod demo;
+mod explain;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -261,6 +262,10 @@ fn wrong_arguments() {
         );
         check_failure(output, &["--workers", "1 to 256"]);
     }
+    check_failure(
+        run("info", &room.data(), CHANNEL, &["--crypto-backend", "sse"]),
+        &["no crypto backend \"sse\"", "library, scalar or avx512ifma"],
+    );
     check_failure(
         run("block", &room.data(), CHANNEL, &["55"]),
         &["no block 55", "height is 55"],

@@ -1,4 +1,5 @@
-//! Sources of blocks beside plain files, with the built binary: a Fabric peer's chain folder.
+//! Sources of blocks beside plain files, with the built binary: a Fabric peer's chain folder, and the
+//! block-ingest socket.
 
 #![expect(
     clippy::expect_used,
@@ -11,3 +12,5 @@
 mod support;
 
 mod chain_folder;
+mod ingest;
+mod soak;

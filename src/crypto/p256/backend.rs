@@ -25,15 +25,15 @@ pub const BACKEND_VARIABLE: &str = "HEDDLE_CRYPTO_BACKEND";
 pub enum BackendError {
     /// No backend has this name.
     #[error(
-        "{BACKEND_VARIABLE} is {name:?}: expected \"library\", \"scalar\" or \"avx512ifma\", or \
-         nothing for the fastest that this CPU has"
+        "there is no crypto backend {name:?}: expected library, scalar or avx512ifma, or nothing for \
+         the fastest that this CPU has (--crypto-backend, {BACKEND_VARIABLE})"
     )]
     Unknown {
         /// What was given.
         name: Box<str>,
     },
     /// The CPU does not have the instructions.
-    #[error("this CPU cannot run the crypto backend {backend}: choose \"scalar\" or \"library\"")]
+    #[error("this CPU cannot run the crypto backend {backend}: choose scalar or library")]
     Unavailable {
         /// What was asked for.
         backend: Backend,

@@ -152,6 +152,29 @@ impl TableCache {
 }
 
 impl Slot {
+    /// A slot of no cache, whose table stays.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn pinned(point: &[u8], bytes: usize) -> Option<Arc<Self>> {
+        let point = Affine::from_uncompressed(point)?;
+        let size = Size::ALL.into_iter().find(|size| size.bytes() == bytes)?;
+        let lease = Lease {
+            of: Arc::default(),
+            bytes: 0,
+        };
+        let table = LeasedTable {
+            table: Table::new(point, size)?,
+            _lease: lease,
+        };
+        Some(Arc::new(Self {
+            cache: Weak::new(),
+            point,
+            table: ArcSwapOption::from_pointee(table),
+            uses: AtomicU64::new(0),
+            earned: AtomicU32::new(0),
+            building: AtomicBool::new(false),
+        }))
+    }
+
     /// The key's table, where it has one or gets one for the `signatures` that are to be verified now.
     pub(crate) fn table(self: &Arc<Self>, signatures: u32) -> Option<Arc<LeasedTable>> {
         let table = self.table.load_full();

@@ -43,6 +43,7 @@ mod portable;
 mod prepare;
 mod scalar;
 mod table;
+mod tree;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,10 @@ pub(super) enum Size {
 }
 
 impl Size {
+    /// Every size that is computed.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const ALL: [Self; 3] = [Self::Warm, Self::Hot, Self::Full];
+
     fn log_blocks(self) -> usize {
         usize::from(self as u8)
     }

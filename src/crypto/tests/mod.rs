@@ -1,6 +1,7 @@
 //! Accept sets, pinned. The vector files hold verdicts of the reference on bytes made for them.
 
 mod twin;
+mod wycheproof;
 
 use crate::crypto::ecdsa_der::parse_strict;
 use crate::crypto::{

@@ -66,14 +66,17 @@ fn fixed(reason: &Reason) -> &'static str {
              have: check the spelling, and that the definition with the collection is committed."
         }
         Reason::ReadConflict { .. } => {
-            "Nothing is wrong with the transaction: the state changed between its endorsement and \
-             its turn. Evaluate again and submit it as a new transaction. If it happens often, let \
-             fewer transactions change the same key at the same time."
+            "Nothing is wrong with the transaction itself: what it had read was out of date when its \
+             turn came. A version is the block and the transaction that wrote a value. Have it \
+             endorsed again on the current state and submit it as a new transaction; that may be \
+             done automatically. If it happens often, let fewer transactions change the same key at \
+             the same time."
         }
         Reason::Phantom { .. } => {
-            "Nothing is wrong with the transaction: keys in the range changed between its \
-             endorsement and its turn. Evaluate again and submit it as a new transaction. If it \
-             happens often, read narrower ranges in transactions that write."
+            "Nothing is wrong with the transaction itself: keys in the range that it had read were \
+             added, changed or removed before its turn came. Have it endorsed again on the current \
+             state and submit it as a new transaction. If it happens often, read narrower ranges in \
+             transactions that write."
         }
         Reason::ExpiredVersion { .. } | Reason::Upgraded { .. } => {
             "The chaincode was upgraded between endorsement and validation. Have it endorsed by \

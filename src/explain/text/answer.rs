@@ -1,6 +1,6 @@
 //! The answer: what happened to a transaction, and why, in a line.
 
-use super::words::{cause, clean, list, quoted};
+use super::words::{cause, clean, list, name, quoted};
 use super::{policies, signature_problem};
 use crate::explain::reason::{
     CreatorProblem, DefinitionProblem, EventProblem, Explanation, Guard, KeyName, NameProblem,
@@ -19,9 +19,9 @@ pub(super) fn answer(explanation: &Explanation) -> String {
         (_, ValidationCode::Valid) => "is valid",
         _ => "was refused",
     };
-    let (name, number) = (code.name(), code.number());
+    let (code_name, number) = (code.name(), code.number());
     let because = because(explanation);
-    format!("Transaction {tx} of block {block} {verdict}: {name} ({number}). {because}")
+    format!("Transaction {tx} of block {block} {verdict}: {code_name} ({number}). {because}")
 }
 
 fn because(explanation: &Explanation) -> String {
@@ -48,8 +48,8 @@ fn because(explanation: &Explanation) -> String {
         Reason::NotDefined { chaincode, problem } => not_defined(chaincode, problem, explanation),
         Reason::Policy { policy } => policies::not_met(explanation, *policy),
         Reason::KeyPolicyChanged { key, by } => format!(
-            "It writes {}, and the endorsement policy of that key is changed by {}, so that no \
-             policy can vouch for the write.",
+            "It writes {}, but {} changes the endorsement policy of that key, and then no later \
+             transaction of the block may write it.",
             key_name(key),
             tx(by, explanation)
         ),
@@ -305,7 +305,7 @@ pub(super) fn tx(tx: &TxRef, explanation: &Explanation) -> String {
     };
     let id = match tx.txid.as_deref() {
         // The explained transaction's own id says nothing about another one.
-        Some(id) if !id.is_empty() && id != explanation.txid => format!(" ({})", clean(id)),
+        Some(id) if !id.is_empty() && id != explanation.txid => format!(" ({})", name(id)),
         _ => String::new(),
     };
     format!("transaction {} of {block}{id}", tx.tx)

@@ -2,7 +2,7 @@
 
 use super::answer::{guarded, version};
 use super::policies::first_line;
-use super::words::{clean, quoted};
+use super::words::quoted;
 use crate::decode::TxFlaw;
 use crate::explain::reason::{CreatorProblem, Explanation, NameProblem, RangeDifference, Reason};
 use crate::types::Version;
@@ -58,7 +58,7 @@ pub(super) fn expected_and_found(explanation: &Explanation) -> Option<(String, S
 
 fn structure(flaw: &TxFlaw, explanation: &Explanation) -> Option<(String, String)> {
     match flaw {
-        TxFlaw::TxId { computed } => Some((computed.to_string(), clean(&explanation.txid))),
+        TxFlaw::TxId { computed } => Some((computed.to_string(), quoted(&explanation.txid))),
         TxFlaw::ProposalHash { computed, found } => Some((computed.to_string(), found.to_string())),
         // Their sentence has both.
         TxFlaw::Undecodable { .. }

@@ -18,7 +18,7 @@ use std::fmt;
 use super::reason::{Endorser, Explanation, Party, Reason, SignatureProblem, Standing};
 use crate::limits;
 use crate::proto::common::header_type;
-use words::{cause, clean, list, quoted, wrapped};
+use words::{cause, list, name, quoted, wrapped};
 
 /// Where the values of named lines begin.
 const INDENT: usize = 14;
@@ -80,29 +80,34 @@ fn transaction(explanation: &Explanation) -> String {
     };
     let id = match &*explanation.txid {
         "" => "without an id".to_owned(),
-        id => clean(id),
+        id => name(id),
     };
     let (channel, block, tx) = (
-        clean(&explanation.channel),
+        name(&explanation.channel),
         explanation.block,
         explanation.tx,
     );
     format!("{id}, number {tx} of block {block} of channel {channel} (counted from 0){kind}")
 }
 
+/// The MSP that somebody names.
+fn msp_of(party: &Party) -> String {
+    match party.msp_id.as_deref() {
+        None => "somebody whose identity does not decode".to_owned(),
+        Some("") => "somebody who names no MSP".to_owned(),
+        Some(msp_id) => name(msp_id),
+    }
+}
+
 /// Who somebody is: `Org1MSP, "user1" (OU client)`.
 fn party(party: &Party) -> String {
-    let mut text = match party.msp_id.as_deref() {
-        None => return "somebody whose identity does not decode".to_owned(),
-        Some("") => "somebody who names no MSP".to_owned(),
-        Some(msp_id) => clean(msp_id),
-    };
-    if let Some(name) = &party.name {
-        text.push_str(&format!(", {}", quoted(name)));
+    let mut text = msp_of(party);
+    if let Some(common_name) = &party.name {
+        text.push_str(&format!(", {}", quoted(common_name)));
     }
     if !party.units.is_empty() {
         let shown = party.units.iter().take(limits::EXPLAINED_UNITS_MAX);
-        let units: Vec<String> = shown.map(|unit| clean(unit)).collect();
+        let units: Vec<String> = shown.map(|unit| name(unit)).collect();
         text.push_str(&format!(" (OU {})", list(&units, "and")));
     }
     text
@@ -156,7 +161,7 @@ fn standing(endorser: &Endorser, explanation: &Explanation) -> String {
         }
         Standing::Good { counted_as, .. } => {
             let shown = counted_as.iter().take(limits::EXPLAINED_UNITS_MAX);
-            let names: Vec<String> = shown.map(|name| clean(name)).collect();
+            let names: Vec<String> = shown.map(|principal| policies::whom(principal)).collect();
             format!("good signature, counted as {}", list(&names, "and"))
         }
         Standing::NotAnIdentity { error } => format!("does not count: {}", cause(error)),

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use super::answer::{any_of, guarded};
-use super::standing;
-use super::words::{cause, clean, counted, list, quoted, wrapped};
+use super::words::{cause, clean, counted, list, name, quoted, wrapped};
+use super::{msp_of, standing};
 use crate::explain::reason::{Endorser, Explanation, Guard, PolicyNote, PolicySource, Standing};
 use crate::limits;
 use crate::policy::{Clause, ClauseKind, ImplicitMetaRule, PolicyTrace, RejectedSigner};
 
 /// Columns of a mark.
-const MARK: usize = 9;
+const MARK: usize = 12;
 
 /// Steps of indentation; deeper clauses stand below each other.
 const STEPS_MAX: usize = 12;
@@ -31,22 +31,22 @@ pub(super) fn not_met(explanation: &Explanation, policy: usize) -> String {
     if let Some(problem) = &note.trace.problem {
         return format!("{head}: {}.", cause(problem));
     }
-    let needs = match first_line(&note.trace) {
-        Some((needed, found)) => format!("it needs {needed}, and has {found}"),
-        None => "it has no clauses".to_owned(),
-    };
+    let mut text = head;
+    match first_line(&note.trace) {
+        Some((needed, found)) => text.push_str(&format!(": it needs {needed}, and has {found}.")),
+        None => text.push_str(": it has no clauses."),
+    }
     let missing = any_of(&missing(&note.trace));
-    let mut text = format!("{head}: {needs}.");
-    if !missing.is_empty() && !needs.contains(&missing) {
-        text.push_str(&format!(" No endorsement counts as {missing}."));
+    // Where none is there, what is needed and what is missing are the same.
+    let none = note.trace.clauses.iter().all(|clause| !clause.holds);
+    if !missing.is_empty() && !none {
+        text.push_str(&format!(" There is no endorsement by {missing}."));
     }
     let places = (1_usize..).zip(&explanation.endorsements);
     let mut void = places.filter(|(_, endorser)| !counts(endorser));
     if let Some((place, endorser)) = void.next() {
-        let msp_id = endorser.party.msp_id.as_deref().unwrap_or_default();
-        let of = if msp_id.is_empty() { "nobody" } else { msp_id };
-        let why = standing(endorser, explanation);
-        text.push_str(&format!(" Endorsement {place}, of {}, {why}.", clean(of)));
+        let (by, why) = (msp_of(&endorser.party), standing(endorser, explanation));
+        text.push_str(&format!(" Endorsement {place}, by {by}, {why}."));
         let more = void.count();
         if more > 0 {
             text.push_str(&format!(" {more} more do not count either."));
@@ -72,7 +72,7 @@ pub(super) fn first_line(trace: &PolicyTrace) -> Option<(String, String)> {
     let below = below.take_while(|below| below.depth > clause.depth);
     let names: Option<Vec<String>> = below
         .map(|below| match &below.kind {
-            ClauseKind::SignedBy { principal, .. } => Some(clean(principal)),
+            ClauseKind::SignedBy { principal, .. } => Some(whom(principal)),
             ClauseKind::NOutOf { .. } | ClauseKind::ImplicitMeta { .. } | ClauseKind::Missing => {
                 None
             }
@@ -98,9 +98,21 @@ fn outermost(trace: &PolicyTrace) -> Option<(usize, &Clause)> {
 /// Principals that the outermost clauses miss: each would help.
 pub(super) fn missing(trace: &PolicyTrace) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    let met = |wanted: &str| {
+        trace.clauses.iter().any(|clause| match &clause.kind {
+            ClauseKind::SignedBy { principal, .. } => clause.holds && principal == wanted,
+            ClauseKind::NOutOf { .. } | ClauseKind::ImplicitMeta { .. } | ClauseKind::Missing => {
+                false
+            }
+        })
+    };
     for clause in trace.clauses.iter().filter(|clause| !clause.holds) {
         if let ClauseKind::SignedBy { principal, .. } = &clause.kind {
-            let name = clean(principal);
+            let name = if met(principal) {
+                another(principal)
+            } else {
+                whom(principal)
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -177,12 +189,12 @@ fn tree(f: &mut fmt::Formatter<'_>, note: &PolicyNote, explanation: &Explanation
         }
         let mark = match clause.holds {
             true => "met",
-            false if clause.depth > met_from => "unused",
+            false if clause.depth > met_from => "not needed",
             false => "NOT MET",
         };
         let steps = 2 * clause.depth.saturating_sub(shells.len()).min(STEPS_MAX);
         let head = format!("  {mark:<MARK$}{:steps$}", "");
-        let group = group.map(|group| format!("{}: ", clean(group)));
+        let group = group.map(|group| format!("{}: ", name(group)));
         let text = group.unwrap_or_default() + &line(clause, explanation);
         wrapped(f, &head, &text, 2 + MARK + steps + 2)?;
     }
@@ -205,8 +217,14 @@ fn line(clause: &Clause, explanation: &Explanation) -> String {
             signer: None,
             rejected,
         } => format!("{needed}: {}", nobody(principal, rejected, explanation)),
-        ClauseKind::SignedBy { .. } | ClauseKind::NOutOf { .. } => format!("{needed}: {found}"),
-        ClauseKind::ImplicitMeta { .. } => format!("{needed}: {found}"),
+        ClauseKind::SignedBy { .. } => format!("{needed}: {found}"),
+        ClauseKind::NOutOf { satisfied, .. } | ClauseKind::ImplicitMeta { satisfied, .. } => {
+            let met = match satisfied {
+                0 => "none".to_owned(),
+                count => count.to_string(),
+            };
+            format!("{needed}: {met} met")
+        }
         ClauseKind::Missing => needed,
     }
 }
@@ -232,7 +250,7 @@ fn demand(clause: &Clause) -> (String, String) {
         ClauseKind::SignedBy {
             principal, signer, ..
         } => {
-            let needed = format!("an endorsement by {}", clean(principal));
+            let needed = format!("an endorsement by {}", whom(principal));
             let found = match signer {
                 Some(signer) => format!("endorsement {}", signer + 1),
                 None => "none".to_owned(),
@@ -246,7 +264,7 @@ fn demand(clause: &Clause) -> (String, String) {
             groups,
             satisfied,
         } => {
-            let needed = match rule {
+            let whom = match rule {
                 ImplicitMetaRule::Any => format!("one of {groups} organizations"),
                 ImplicitMetaRule::All => format!("all {groups} organizations"),
                 ImplicitMetaRule::Majority => {
@@ -256,7 +274,8 @@ fn demand(clause: &Clause) -> (String, String) {
                     format!("organizations by rule {rule}, which does not exist")
                 }
             };
-            let needed = format!("{needed}, each by its policy {}", quoted(sub_policy));
+            let policy = quoted(sub_policy);
+            let needed = format!("endorsements by {whom}, as the policy {policy} of each demands");
             (needed, so_many(*satisfied))
         }
         ClauseKind::Missing => (
@@ -264,6 +283,39 @@ fn demand(clause: &Clause) -> (String, String) {
             "it does not exist".to_owned(),
         ),
     }
+}
+
+/// A principal in words: `Org1MSP.peer` is a peer of Org1MSP.
+pub(super) fn whom(principal: &str) -> String {
+    match role(principal) {
+        Some((msp_id, "member")) => format!("any member of {}", name(msp_id)),
+        Some((msp_id, role)) => format!("{} of {}", with_article(role), name(msp_id)),
+        None => clean(principal),
+    }
+}
+
+fn another(principal: &str) -> String {
+    match role(principal) {
+        Some((msp_id, role)) => format!("another {role} of {}", name(msp_id)),
+        None => format!("another one that is {}", clean(principal)),
+    }
+}
+
+/// MSP and role, where a principal is one of the usual roles.
+fn role(principal: &str) -> Option<(&str, &str)> {
+    let (msp_id, role) = principal.rsplit_once('.')?;
+    ["member", "admin", "client", "peer", "orderer"]
+        .contains(&role)
+        .then_some((msp_id, role))
+}
+
+fn with_article(role: &str) -> String {
+    let article = if role.starts_with(['a', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {role}")
 }
 
 fn so_many(count: usize) -> String {

@@ -16,6 +16,17 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
+/// A name as it stands where it is a plain one, else in quotes.
+pub(super) fn name(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = text.len() <= limits::EXPLAINED_TEXT_CHARS_MAX;
+    if fits && !text.is_empty() && text.bytes().all(is_plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
 /// Text as it stands, where quotes would disturb.
 pub(super) fn clean(text: &str) -> String {
     let mut cleaned = String::new();
@@ -70,7 +81,8 @@ pub(super) fn list(items: &[String], word: &str) -> String {
     }
 }
 
-/// Writes prose in lines that are not too long, all but the first indented.
+/// Writes prose in lines that are not too long, all but the first indented. Names in quotes are not
+/// broken, so that no line begins with what somebody put into one.
 pub(super) fn wrapped(
     f: &mut fmt::Formatter<'_>,
     head: &str,
@@ -79,18 +91,38 @@ pub(super) fn wrapped(
 ) -> fmt::Result {
     f.write_str(head)?;
     let mut column = head.len();
-    let mut first = true;
-    for word in text.split(' ') {
-        if !first && column + 1 + word.len() > COLUMNS {
+    let mut quotes = Quotes::default();
+    for (count, word) in text.split(' ').enumerate() {
+        if count > 0 && !quotes.open && column + 1 + word.len() > COLUMNS {
             write!(f, "\n{:indent$}", "")?;
             column = indent;
-        } else if !first {
+        } else if count > 0 {
             f.write_str(" ")?;
             column += 1;
         }
         f.write_str(word)?;
         column += word.len();
-        first = false;
+        quotes.pass(word);
     }
     f.write_str("\n")
+}
+
+/// Whether text is inside quotes.
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    fn pass(&mut self, word: &str) {
+        for c in word.chars() {
+            if c == '"' && !self.escaped {
+                self.open = !self.open;
+            }
+            self.escaped = c == '\\' && self.open && !self.escaped;
+        }
+        // The space that follows.
+        self.escaped = false;
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use serde_json::{Value, json};
 
@@ -112,7 +112,9 @@ pub(crate) struct Bench {
     wall_s: f64,
     txs_per_s: f64,
     pub(crate) total_us: f64,
+    /// CPU time by wall time.
     cores_busy: f64,
+    cores: u32,
     workers: u64,
     peak_memory_bytes: u64,
     pub(crate) parts: Vec<Part>,
@@ -120,7 +122,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// Reads the summary that `heddle ledger import --json` prints.
-    fn of_summary(summary: &Value) -> Result<Self, String> {
+    fn of_summary(summary: &Value, cores: u32) -> Result<Self, String> {
         let number = |field: &str| {
             let value = summary.get(field).and_then(Value::as_f64);
             value.ok_or_else(|| format!("the import's summary has no number {field:?}"))
@@ -161,6 +163,7 @@ impl Bench {
             txs_per_s: number("transactions_per_s")?,
             total_us,
             cores_busy: number("cores_busy")?,
+            cores,
             workers: count("workers")?,
             peak_memory_bytes: count("peak_memory_bytes")?,
             parts,
@@ -170,6 +173,10 @@ impl Bench {
     pub(crate) fn budget_us(&self) -> f64 {
         let budgets = self.parts.iter().filter_map(|part| part.budget_us);
         budgets.sum()
+    }
+
+    fn busy_percent(&self) -> f64 {
+        self.cores_busy * 100.0 / f64::from(self.cores.max(1))
     }
 
     fn text(&self) -> String {
@@ -199,8 +206,9 @@ impl Bench {
             self.transactions, self.valid, self.wall_s, self.txs_per_s
         ));
         lines.push(format!(
-            "{:.2} cores busy with {} workers, peak memory {} MB",
-            self.cores_busy,
+            "{:.0} % of {} cores busy, {} workers, peak memory {} MB",
+            self.busy_percent(),
+            self.cores,
             self.workers,
             self.peak_memory_bytes >> 20
         ));
@@ -224,6 +232,7 @@ impl Bench {
             "budget_us": self.budget_us(),
             "fabric_us": FABRIC_US,
             "cores_busy": self.cores_busy,
+            "cores": self.cores,
             "workers": self.workers,
             "peak_memory_bytes": self.peak_memory_bytes,
             "stages": stages.collect::<Vec<Value>>(),
@@ -249,7 +258,8 @@ fn measure(txs: u64) -> Result<Bench, String> {
     let summary = succeed(heddle.arg(&data).arg(&chain))?;
     let summary = serde_json::from_str(&summary)
         .map_err(|error| format!("the import's summary is not JSON: {error}"))?;
-    Bench::of_summary(&summary)
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    Bench::of_summary(&summary, u32::try_from(cores).unwrap_or(u32::MAX))
 }
 
 /// Runs a program to its end and returns what it printed.
@@ -307,7 +317,6 @@ pub(crate) mod tests {
     }
 
     /// A summary with two stages.
-    #[expect(clippy::expect_used, reason = "a test fails by panicking")]
     pub(crate) fn bench() -> Bench {
         let summary = json!({
             "transactions": 1000, "codes": { "VALID": 990, "MVCC_READ_CONFLICT": 10 },
@@ -318,7 +327,7 @@ pub(crate) mod tests {
                 { "stage": "verify", "cpu_us_per_transaction": 70.0 },
             ],
         });
-        Bench::of_summary(&summary).expect("a summary")
+        Bench::of_summary(&summary, 2).expect("a summary")
     }
 
     #[test]
@@ -351,7 +360,7 @@ pub(crate) mod tests {
             "sum              100.00     10.4",
             "Fabric peer         300           3.0 times as much",
             "1000 transactions, 990 of them valid, in 0.05 s: 20000 tx/s",
-            "1.90 cores busy with 2 workers, peak memory 200 MB",
+            "95 % of 2 cores busy, 2 workers, peak memory 200 MB",
         ] {
             assert!(
                 text.lines().any(|found| found == line),
@@ -362,7 +371,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_summary_without_numbers_is_refused() {
-        let found = Bench::of_summary(&json!({ "stages": [] }));
+        let found = Bench::of_summary(&json!({ "stages": [] }), 2);
         assert!(found.is_err(), "{found:?}");
     }
 }

@@ -3,13 +3,17 @@
 //! Knows nothing of the peer; it only starts other programs.
 
 mod bench;
+mod differential;
 mod fuzz;
+mod soak;
 mod svg;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+
+use differential::Differential;
 
 const USAGE: &str = "usage: cargo xtask <command>
 
@@ -20,6 +24,11 @@ commands:
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
+  p256-differential
+          random P-256 signatures, at every backend and by the library: [--signatures N] [--seed S]
+  soak-ingest
+          four feeders, one of them hostile, at the block-ingest socket: [--seconds N]
+          [--chain FILE --channel NAME]
   help    this text";
 
 /// One command of a run.
@@ -56,6 +65,8 @@ fn main() -> ExitCode {
         Ok(Task::Steps(steps)) => run(steps),
         Ok(Task::Bench(options)) => bench::run(&options),
         Ok(Task::Fuzz(options)) => fuzz::run(&options),
+        Ok(Task::Differential(options)) => run_differential(&options),
+        Ok(Task::Soak(options)) => soak::run(options),
         Err(Usage::Asked) => {
             say(USAGE);
             ExitCode::SUCCESS
@@ -64,6 +75,14 @@ fn main() -> ExitCode {
             say(&format!("xtask: {what}\n\n{USAGE}"));
             ExitCode::from(2)
         }
+    }
+}
+
+fn run_differential(options: &Differential) -> ExitCode {
+    if finishes(&mut options.command()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
@@ -79,6 +98,8 @@ enum Task {
     Steps(&'static [Step]),
     Bench(bench::Options),
     Fuzz(fuzz::Options),
+    Differential(Differential),
+    Soak(soak::Options),
 }
 
 fn task(arguments: &[String]) -> Result<Task, Usage> {
@@ -88,6 +109,11 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
     let steps: &[Step] = match command.as_str() {
         "bench" => return bench::Options::parse(options).map(Task::Bench),
         "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
+        "p256-differential" => {
+            let options = Differential::parse(options).map_err(Usage::Wrong)?;
+            return Ok(Task::Differential(options));
+        }
+        "soak-ingest" => return soak::Options::parse(options).map(Task::Soak),
         "ci" => &[FMT, CLIPPY, TEST],
         "fmt" => &[FMT],
         "clippy" => &[CLIPPY],
@@ -125,11 +151,11 @@ fn run(steps: &[Step]) -> ExitCode {
 fn succeeds(step: &Step) -> bool {
     // cargo tells its subcommands which cargo it is.
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(step.arguments)
-        .current_dir(root())
-        .status();
-    match status {
+    finishes(Command::new(cargo).args(step.arguments))
+}
+
+fn finishes(command: &mut Command) -> bool {
+    match command.current_dir(root()).status() {
         Ok(status) => status.success(),
         Err(error) => {
             say(&format!("cargo does not start: {error}"));
@@ -185,6 +211,8 @@ mod tests {
         let names = task(&arguments).map(|task| match task {
             Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
             Task::Bench(_) => vec!["bench"],
+            Task::Differential(_) => vec!["p256-differential"],
+            Task::Soak(_) => vec!["soak-ingest"],
             Task::Fuzz(_) => vec!["fuzz"],
         });
         assert_eq!(names, expected.map(<[&str]>::to_vec));

@@ -1,8 +1,8 @@
 //! From memory into lanes.
 
 use std::arch::x86_64::{
-    __m512i, __mmask8, _mm512_loadu_epi64, _mm512_shuffle_i64x2, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi64,
+    __m512i, __mmask8, _MM_HINT_T0, _mm_prefetch, _mm512_loadu_epi64, _mm512_shuffle_i64x2,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 use super::field::Factor;
@@ -18,6 +18,14 @@ pub(super) type Row = [u64; 8];
 pub(super) fn row(row: &Row) -> __m512i {
     // SAFETY: the pointer comes from a reference to 64 bytes, and the load needs no alignment.
     unsafe { _mm512_loadu_epi64(row.as_ptr().cast()) }
+}
+
+/// Calls for a row that will be read.
+#[inline]
+#[expect(unsafe_code, reason = "the intrinsic takes a pointer")]
+pub(super) fn prefetch(row: &Row) {
+    // SAFETY: a hint, which reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast()) }
 }
 
 /// Entries, each of them two times four words in a row of its own.

@@ -19,10 +19,12 @@ mod point;
 #[cfg(test)]
 mod tests;
 
+use super::portable;
 use super::prepare::{Answer, Sum};
-use super::table::{COMBS, Size, Table, entry_of};
+use super::table::{BLOCK_ENTRIES, COMBS, Entry, Size, Table, entry_of};
 use field::Factor;
-use point::{Comparison, Points};
+use load::Row;
+use point::{Comparison, Entries, Points};
 
 /// Signatures side by side.
 const LANES: usize = 8;
@@ -41,6 +43,10 @@ impl Lanes {
     /// Answers in the order of the sums.
     #[expect(unsafe_code, reason = "instructions that not every CPU has")]
     pub(super) fn answer_all(self, sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+        // A group takes as long for one as for eight, and longer than the portable code for one.
+        if let [alone] = sums {
+            return portable::answer_all(std::slice::from_ref(alone), generator);
+        }
         // SAFETY: `detect`, which alone makes a `Lanes`, found the CPU to have what the function needs.
         unsafe { answer_all(sums, generator) }
     }
@@ -103,13 +109,16 @@ impl<'a> Group<'a> {
     /// `None` would be a table without the block that is asked for.
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn add_up(&self, generator: &Table) -> Option<Comparison> {
+        // All entries are called for first, so that none is waited for.
+        let of_keys = self.of_keys()?;
+        let of_generator = self.of_generator(generator)?;
         let mut points: Option<Points> = None;
         for round in (0..self.size.rounds()).rev() {
             if let Some(points) = &mut points {
                 *points = points.double();
             }
-            for block in 0..self.size.blocks() {
-                let entries = self.of_keys(block, round)?;
+            for step in of_keys.iter().skip(round).step_by(self.size.rounds()) {
+                let entries = step.load();
                 points = Some(match points {
                     Some(points) => points.plus(&entries),
                     None => Points::new(&entries),
@@ -117,38 +126,32 @@ impl<'a> Group<'a> {
             }
         }
         let mut points = points?;
-        for comb in 0..COMBS {
-            points = points.plus(&self.of_generator(generator, comb)?);
+        for step in &of_generator {
+            points = points.plus(&step.load());
         }
         Some(points.compare(self.expected()))
     }
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    fn of_keys(&self, block: usize, round: usize) -> Option<point::Entries> {
-        let comb = block * self.size.rounds() + round;
-        let mut rows = [&[0; 8]; LANES];
-        let mut negative = 0;
-        for (lane, (row, sum)) in rows.iter_mut().zip(self.sums).enumerate() {
-            let (index, is_negative) = entry_of(*sum.of_key.get(comb)?);
-            *row = &sum.table.block(self.size, block)?.get(index)?.0;
-            negative |= u8::from(is_negative) << lane;
+    fn of_keys(&self) -> Option<[Step<'a>; COMBS]> {
+        let mut steps = [Step::NOTHING; COMBS];
+        for (lane, sum) in self.sums.into_iter().enumerate() {
+            for (comb, (step, &byte)) in steps.iter_mut().zip(&sum.of_key).enumerate() {
+                let block = sum.table.block(self.size, comb / self.size.rounds())?;
+                step.set(lane, block, byte)?;
+            }
         }
-        Some(load::entries(rows, negative))
+        Some(steps)
     }
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    fn of_generator(&self, generator: &Table, comb: usize) -> Option<point::Entries> {
-        let block = generator.block(Size::Full, comb)?;
-        let mut rows = [&[0; 8]; LANES];
-        let mut negative = 0;
-        for (lane, (row, sum)) in rows.iter_mut().zip(self.sums).enumerate() {
-            let (index, is_negative) = entry_of(*sum.of_generator.get(comb)?);
-            *row = &block.get(index)?.0;
-            negative |= u8::from(is_negative) << lane;
+    fn of_generator<'t>(&self, generator: &'t Table) -> Option<[Step<'t>; COMBS]> {
+        let mut steps = [Step::NOTHING; COMBS];
+        for (comb, step) in steps.iter_mut().enumerate() {
+            let block = generator.block(Size::Full, comb)?;
+            for (lane, sum) in self.sums.into_iter().enumerate() {
+                step.set(lane, block, *sum.of_generator.get(comb)?)?;
+            }
         }
-        Some(load::entries(rows, negative))
+        Some(steps)
     }
 
     /// What x must be.
@@ -165,5 +168,35 @@ impl<'a> Group<'a> {
         }
         let [w0, w1, w2, w3] = &words;
         Factor::from_words([load::row(w0), load::row(w1), load::row(w2), load::row(w3)])
+    }
+}
+
+/// What is added in one go: an entry for each lane.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    rows: [&'a Row; LANES],
+    negative: u8,
+}
+
+impl<'a> Step<'a> {
+    const NOTHING: Self = Self {
+        rows: [&[0; 8]; LANES],
+        negative: 0,
+    };
+
+    /// Which entry of a block a comb's byte names.
+    fn set(&mut self, lane: usize, block: &'a [Entry; BLOCK_ENTRIES], byte: u8) -> Option<()> {
+        let (index, is_negative) = entry_of(byte);
+        let row = &block.get(index)?.0;
+        load::prefetch(row);
+        *self.rows.get_mut(lane)? = row;
+        self.negative |= u8::from(is_negative) << lane;
+        Some(())
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn load(&self) -> Entries {
+        load::entries(self.rows, self.negative)
     }
 }

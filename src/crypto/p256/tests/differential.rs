@@ -167,6 +167,9 @@ fn random_signatures_get_the_librarys_verdict() {
     let mut nonces = Nonces::new(&mut random);
     let mut good = 0;
     for batch in 0..count.div_ceil(BATCH) {
+        if batch % 10_000 == 9_999 {
+            println!("{} signatures", (batch + 1) * BATCH);
+        }
         let mut expected = Vec::new();
         let mut checks: Vec<Check<'_>> = Vec::new();
         // Batches of all lengths, and of few keys or many.
