@@ -215,8 +215,7 @@ impl Args {
             mix,
             ..
         } = self;
-        let invalid_kinds = mix.invalid_kinds.iter().flat_map(|faults| &faults.0);
-        WorkloadSpec {
+        let mut spec = WorkloadSpec {
             seed: size.seed,
             blocks: size.blocks,
             txs: size.txs,
@@ -248,7 +247,18 @@ impl Args {
             block_to_live: mix.block_to_live,
             config_every: mix.config_every,
             invalid: mix.invalid,
-            invalid_kinds: invalid_kinds.copied().collect(),
-        }
+            invalid_kinds: Vec::new(),
+        };
+        let words = mix.invalid_kinds.iter();
+        let kinds = words.flat_map(|Faults(named)| match &**named {
+            // Who names one kind wants it, or wants to know why not.
+            [one] => vec![*one],
+            several => {
+                let possible = several.iter().filter(|fault| spec.can_make(**fault));
+                possible.copied().collect()
+            }
+        });
+        spec.invalid_kinds = kinds.collect();
+        spec
     }
 }
