@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let spec = args.spec();
     let mut workload = workers.install(|| Workload::new(spec))?;
     let mut output = Output::create(args)?;
-    let mut progress = Progress::new(args.blocks(), args.quiet());
+    let mut progress = Progress::new(workload.blocks(), args.quiet());
     let (outbox, inbox) = queue::<MadeBlock>("make_write", BLOCKS_WAITING);
     thread::scope(|scope| {
         let writer = thread::Builder::new()
