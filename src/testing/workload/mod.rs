@@ -98,12 +98,12 @@ impl Workload {
 
     fn make_more(&mut self) {
         let mut plans = Vec::new();
-        let mut transactions = 0;
-        while transactions < limits::WORKLOAD_BATCH_TXS {
+        let mut bytes = 0;
+        while bytes < limits::WORKLOAD_BATCH_BYTES {
             let Some(plan) = self.planner.next_block() else {
                 break;
             };
-            transactions += plan.transactions();
+            bytes += plan.bytes();
             plans.push(plan);
         }
         let unlinked: Vec<Unlinked> = plans.into_par_iter().map(Unlinked::of).collect();

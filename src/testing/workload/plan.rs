@@ -48,10 +48,15 @@ pub(super) enum Content {
 }
 
 impl BlockPlan {
-    pub(super) fn transactions(&self) -> usize {
+    /// About how large the block becomes.
+    pub(super) fn bytes(&self) -> usize {
         match &self.content {
-            Content::Recipes(recipes) => recipes.len(),
-            Content::Ready(..) => 1,
+            Content::Recipes(recipes) => {
+                let step = self.cast.spec.value_bytes + 48;
+                let steps: usize = recipes.iter().map(|recipe| recipe.steps.len()).sum();
+                recipes.len() * 3000 + steps * step
+            }
+            Content::Ready(_, envelope) => envelope.len(),
         }
     }
 }

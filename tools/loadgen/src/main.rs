@@ -19,8 +19,8 @@ use crate::args::Args;
 use crate::output::{Output, OutputError};
 use crate::progress::Progress;
 
-/// Blocks that are made and not yet written: enough for the writer never to wait for a batch.
-const BLOCKS_WAITING: usize = 16;
+/// Blocks that are made and not yet written. When as many are waiting, making waits.
+const BLOCKS_WAITING: usize = 8;
 
 /// Why there is no chain.
 #[derive(Debug, thiserror::Error)]
