@@ -1,5 +1,7 @@
 //! The built program: files in their format, labels that hold, errors that help.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
