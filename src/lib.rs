@@ -61,13 +61,14 @@ pub mod pipeline;
 // Why a verdict is what it is.
 pub mod explain;
 
+// What tests, benches and the demo make their channels with.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 // The shell.
 pub mod cli;
 
 pub mod manual;
-
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

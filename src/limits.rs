@@ -72,7 +72,7 @@ pub const P256_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
 
 /// Signatures that a key must have had verified before its small table is computed, which takes about
 /// as long as verifying 3 signatures without one.
-pub const P256_WARM_AFTER_SIGNATURES: u32 = 8;
+pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 
 /// Signatures more before its large table is computed, which takes about as long as verifying 150
 /// signatures with the small one.
@@ -182,7 +182,7 @@ pub const WORKLOAD_ENDORSEMENTS_MAX: usize = 64;
 pub const WORKLOAD_KEYS_MAX: u64 = 100_000_000;
 
 /// Keys that one of their transactions reads, or writes.
-pub const WORKLOAD_ACCESSES_MAX: usize = 10_000;
+pub const WORKLOAD_ACCESSES_MAX: usize = 1000;
 
 /// A value that they write.
 pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
@@ -233,3 +233,5 @@ pub const FEED_ATTEMPTS_MAX: u32 = 6;
 
 /// How long a feed waits for a connection and for the greeting.
 pub const FEED_GREETING_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Bytes of blocks that are made at a time, about, give or take the last block.
+pub const WORKLOAD_BATCH_BYTES: usize = 8 << 20;

@@ -40,9 +40,9 @@ const LAYERS: [&str; 29] = [
     "notify",
     "pipeline",
     "explain",
+    "testing",
     "cli",
     "manual",
-    "testing",
     "fuzzing",
 ];
 

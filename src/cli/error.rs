@@ -97,6 +97,31 @@ pub(crate) enum CliError {
         /// Why.
         error: crate::decode::Rejection,
     },
+    /// The demo's folder holds something.
+    #[cfg(feature = "demo")]
+    #[error("--data {path}: the folder is not empty; expected a new or empty one")]
+    DemoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The demo has no folder.
+    #[cfg(feature = "demo")]
+    #[error("cannot use the folder {path}; choose another one with --data")]
+    DemoFolderUnusable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The demo's workload cannot be made.
+    #[cfg(feature = "demo")]
+    #[error(transparent)]
+    Workload(#[from] crate::testing::workload::SpecError),
+    /// A thread cannot be started.
+    #[cfg(feature = "demo")]
+    #[error("the system gives no thread")]
+    Thread(#[source] io::Error),
     /// The output file cannot be written.
     #[error("cannot write {path}")]
     Output {

@@ -6,6 +6,8 @@
 //! Knows nothing of how things are done: each command is a call into the library.
 
 mod compare;
+#[cfg(feature = "demo")]
+mod demo;
 mod error;
 mod explain;
 mod export;
@@ -41,6 +43,9 @@ struct Heddle {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show heddle at work: a channel with a mixed workload, live, and three refusals explained
+    #[cfg(feature = "demo")]
+    Demo(demo::DemoArgs),
     /// Work on a channel's ledger, without a running peer
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -116,7 +121,11 @@ fn choose_backend(flag: Option<String>) -> Result<(), CliError> {
 }
 
 fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
-    let Command::Ledger(command) = command;
+    let command = match command {
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => return demo::demo(args),
+        Command::Ledger(command) => command,
+    };
     match command {
         LedgerCommand::Import(args) => import::import(args),
         LedgerCommand::ServeIngest(args) => serve_ingest::serve_ingest(args),

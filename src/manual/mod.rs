@@ -4,7 +4,9 @@
 //! - [`back_edges`]: where one block waits for another.
 //! - [`verdicts`]: how verdicts are kept equal to Fabric's, and the rules of our own where Fabric has none.
 //! - [`sources`]: where blocks come from, and what may go wrong there.
+//! - [`signatures`]: how signatures are verified fast, and why the verdicts stay the same.
 //! - [`durability`]: what is safe when, and how a ledger recovers.
+//! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
@@ -23,8 +25,14 @@ pub mod durability {}
 #[doc = include_str!("sources.md")]
 pub mod sources {}
 
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
 #[doc = include_str!("benches_and_fuzzing.md")]
 pub mod benches_and_fuzzing {}
 
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}
+
+#[doc = include_str!("signatures.md")]
+pub mod signatures {}

@@ -1,6 +1,6 @@
 //! What a run tells of itself: counters of stages and queues.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::metrics::{StageMetrics, StageReading};
 use crate::queue::{QueueGauge, QueueReading};
@@ -10,7 +10,8 @@ use crate::stage::{Trace, TraceEntry};
 #[derive(Debug, Clone)]
 pub struct Gauges {
     pub(super) stages: Vec<Arc<StageMetrics>>,
-    pub(super) queues: Vec<Arc<QueueGauge>>,
+    /// Made when a run begins, which may be after somebody has got these gauges.
+    queues: Arc<Mutex<Vec<Arc<QueueGauge>>>>,
     trace: Arc<Trace>,
 }
 
@@ -31,15 +32,23 @@ impl Gauges {
     pub(super) fn new(trace: Arc<Trace>) -> Self {
         Self {
             stages: Vec::new(),
-            queues: Vec::new(),
+            queues: Arc::default(),
             trace,
         }
     }
 
     /// The queues of another run take the place of the last one's, and nothing is in flight.
-    pub(super) fn begin_run(&mut self) {
-        self.queues.clear();
+    pub(super) fn begin_run(&self) {
+        self.lock().clear();
         self.trace.begin_run();
+    }
+
+    pub(super) fn add_queue(&self, gauge: Arc<QueueGauge>) {
+        self.lock().push(gauge);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<QueueGauge>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The numbers now.
@@ -47,7 +56,7 @@ impl Gauges {
     pub fn read(&self) -> Report {
         Report {
             stages: self.stages.iter().map(|stage| stage.read()).collect(),
-            queues: self.queues.iter().map(|queue| queue.read()).collect(),
+            queues: self.lock().iter().map(|queue| queue.read()).collect(),
             blocks_in_flight_max: self.trace.in_flight_max(),
             trace: self.trace.entries(),
         }

@@ -200,7 +200,7 @@ impl<'l> Pipeline<'l> {
 
     fn queue<T>(&mut self, name: &'static str) -> (Outbox<T>, Inbox<T>) {
         let (outbox, inbox) = queue(name, limits::STAGE_QUEUE_BLOCKS);
-        self.gauges.queues.push(outbox.gauge());
+        self.gauges.add_queue(outbox.gauge());
         (outbox, inbox)
     }
 }

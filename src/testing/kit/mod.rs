@@ -42,7 +42,7 @@ pub use policy::{
 };
 pub use read_write_set::{Collected, Ns, Range, RangeReads, RwSet, merkle_summary, ns};
 pub use seed::Seed;
-pub use signer::{FastSigner, Rfc6979Signer, Signer, high_s};
+pub use signer::{FastSigner, Rfc6979Signer, Signer, WrongSigner, high_s};
 pub use transaction::{Endorsement, RawParts, Transaction};
 pub use update::{ConfigUpdate, config_envelope};
 pub use wire::Wire;

@@ -6,7 +6,7 @@
 //! signatures. Verifying them costs what it costs with any other.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::Signer as _;
 use p256::elliptic_curve::PrimeField;
@@ -158,6 +158,16 @@ impl Ed25519Signer {
 impl Signer for Ed25519Signer {
     fn sign(&self, message: &[&[u8]]) -> Vec<u8> {
         self.key.sign(&message.concat()).to_bytes().to_vec()
+    }
+}
+
+/// Signs something else than what it is given: well-formed signatures that are not good.
+#[derive(Debug, Clone)]
+pub struct WrongSigner(pub Arc<dyn Signer>);
+
+impl Signer for WrongSigner {
+    fn sign(&self, message: &[&[u8]]) -> Vec<u8> {
+        self.0.sign(&[&message.concat(), b"and more"])
     }
 }
 

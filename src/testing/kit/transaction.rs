@@ -154,26 +154,55 @@ impl<'i> Transaction<'i> {
             let payload = or(&self.raw.action_payload, || {
                 self.action_payload(&channel_header, header)
             });
-            let action = Wire::with_capacity(payload.len() + header.len() + 16);
-            let action = action.bytes(1, header).bytes(2, payload);
-            Wire::with_capacity(action.as_ref().len() + 8)
-                .element(1, action)
-                .done()
+            data(header, &payload)
         });
         let payload = or(&self.raw.payload, || {
-            let header = Wire::with_capacity(channel_header.len() + signature_header.len() + 16)
-                .bytes(1, &channel_header)
-                .bytes(2, &signature_header);
-            Wire::with_capacity(header.as_ref().len() + data.len() + 16)
-                .element(1, header)
-                .bytes(2, &data)
-                .done()
+            payload(&channel_header, &signature_header, &data)
         });
         let signature = or(&self.raw.signature, || self.creator.sign(&[&payload]));
         Wire::with_capacity(payload.len() + signature.len() + 16)
             .bytes(1, payload)
             .bytes(2, signature)
             .done()
+    }
+
+    /// Every part as it would be made, for those who want to change one of them: all but the suffix and
+    /// the endorsements are there.
+    #[must_use]
+    pub fn parts(&self) -> RawParts {
+        let signature_header = self.signature_header();
+        let header = or(&self.raw.action_header, || signature_header.clone());
+        let channel_header = or(&self.raw.channel_header, || self.channel_header());
+        let action_payload = or(&self.raw.action_payload, || {
+            self.action_payload(&channel_header, &header)
+        });
+        let data = or(&self.raw.data, || data(&header, &action_payload));
+        let payload = or(&self.raw.payload, || {
+            payload(&channel_header, &signature_header, &data)
+        });
+        let proposal_payload = or(&self.raw.proposal_payload, || self.proposal_payload());
+        let proposal_hash = or(&self.raw.proposal_hash, || {
+            proposal_hash(&channel_header, &header, &proposal_payload)
+        });
+        RawParts {
+            header_extension: Some(self.header_extension()),
+            action_chaincode_id: Some(self.action_chaincode_id()),
+            results: Some(or(&self.raw.results, || self.rwset.serialize())),
+            action: Some(or(&self.raw.action, || self.action())),
+            proposal_response_payload: Some(or(&self.raw.proposal_response_payload, || {
+                self.response_payload(&proposal_hash)
+            })),
+            signature: Some(or(&self.raw.signature, || self.creator.sign(&[&payload]))),
+            channel_header: Some(channel_header),
+            signature_header: Some(signature_header),
+            action_header: Some(header),
+            proposal_payload: Some(proposal_payload),
+            proposal_hash: Some(proposal_hash),
+            action_payload: Some(action_payload),
+            data: Some(data),
+            payload: Some(payload),
+            ..RawParts::default()
+        }
     }
 
     /// What the endorsers' proposal hash is, as long as only parts further out are odd.
@@ -183,9 +212,7 @@ impl<'i> Transaction<'i> {
         let header = self.raw.action_header.as_ref().unwrap_or(&signature_header);
         let channel_header = or(&self.raw.channel_header, || self.channel_header());
         let payload = or(&self.raw.proposal_payload, || self.proposal_payload());
-        sha256_parts(&[&channel_header, header, &payload])
-            .0
-            .to_vec()
+        proposal_hash(&channel_header, header, &payload)
     }
 
     fn signature_header(&self) -> Vec<u8> {
@@ -197,11 +224,15 @@ impl<'i> Transaction<'i> {
         })
     }
 
-    fn channel_header(&self) -> Vec<u8> {
-        let extension = or(&self.raw.header_extension, || {
+    fn header_extension(&self) -> Vec<u8> {
+        or(&self.raw.header_extension, || {
             let id = Wire::new().bytes(2, &self.chaincode);
             Wire::new().element(2, id).done()
-        });
+        })
+    }
+
+    fn channel_header(&self) -> Vec<u8> {
+        let extension = self.header_extension();
         let (seconds, nanos) = self.timestamp;
         Wire::with_capacity(256)
             .uint(1, self.header_type)
@@ -217,14 +248,9 @@ impl<'i> Transaction<'i> {
         let proposal_payload = or(&self.raw.proposal_payload, || self.proposal_payload());
         let response = or(&self.raw.proposal_response_payload, || {
             let hash = or(&self.raw.proposal_hash, || {
-                let proposal = [channel_header, header, &proposal_payload];
-                sha256_parts(&proposal).0.to_vec()
+                proposal_hash(channel_header, header, &proposal_payload)
             });
-            let action = or(&self.raw.action, || self.action());
-            Wire::with_capacity(action.len() + 64)
-                .bytes(1, hash)
-                .bytes(2, action)
-                .done()
+            self.response_payload(&hash)
         });
         let endorsements = match &self.raw.endorsements {
             Some(given) => given
@@ -239,6 +265,14 @@ impl<'i> Transaction<'i> {
         Wire::with_capacity(action.as_ref().len() + proposal_payload.len() + 16)
             .bytes(1, proposal_payload)
             .element(2, action)
+            .done()
+    }
+
+    fn response_payload(&self, hash: &[u8]) -> Vec<u8> {
+        let action = or(&self.raw.action, || self.action());
+        Wire::with_capacity(action.len() + 64)
+            .bytes(1, hash)
+            .bytes(2, action)
             .done()
     }
 
@@ -258,14 +292,18 @@ impl<'i> Transaction<'i> {
         Wire::new().bytes(1, invocation).done()
     }
 
-    fn action(&self) -> Vec<u8> {
-        let results = or(&self.raw.results, || self.rwset.serialize());
-        let id = or(&self.raw.action_chaincode_id, || {
+    fn action_chaincode_id(&self) -> Vec<u8> {
+        or(&self.raw.action_chaincode_id, || {
             Wire::new()
                 .bytes(2, &self.chaincode)
                 .bytes(3, &self.version)
                 .done()
-        });
+        })
+    }
+
+    fn action(&self) -> Vec<u8> {
+        let results = or(&self.raw.results, || self.rwset.serialize());
+        let id = self.action_chaincode_id();
         let action = Wire::with_capacity(results.len() + id.len() + 32).bytes(1, results);
         let action = match &self.event {
             Some(event) => action.element(2, event),
@@ -283,6 +321,29 @@ fn endorsement(endorser: &[u8], signature: &[u8]) -> Wire {
     Wire::with_capacity(endorser.len() + signature.len() + 16)
         .bytes(1, endorser)
         .bytes(2, signature)
+}
+
+fn proposal_hash(channel_header: &[u8], header: &[u8], payload: &[u8]) -> Vec<u8> {
+    sha256_parts(&[channel_header, header, payload]).0.to_vec()
+}
+
+/// A `Transaction` with one action.
+fn data(header: &[u8], payload: &[u8]) -> Vec<u8> {
+    let action = Wire::with_capacity(payload.len() + header.len() + 16);
+    let action = action.bytes(1, header).bytes(2, payload);
+    Wire::with_capacity(action.as_ref().len() + 8)
+        .element(1, action)
+        .done()
+}
+
+fn payload(channel_header: &[u8], signature_header: &[u8], data: &[u8]) -> Vec<u8> {
+    let header = Wire::with_capacity(channel_header.len() + signature_header.len() + 16)
+        .bytes(1, channel_header)
+        .bytes(2, signature_header);
+    Wire::with_capacity(header.as_ref().len() + data.len() + 16)
+        .element(1, header)
+        .bytes(2, data)
+        .done()
 }
 
 fn or(given: &Option<Vec<u8>>, make: impl FnOnce() -> Vec<u8>) -> Vec<u8> {

@@ -38,6 +38,8 @@ pub(super) struct Assets {
     written: Vec<Key>,
     /// The next key that nobody has.
     fresh: u64,
+    /// How many keys were written before the workload.
+    filled: usize,
     hot_keys: u64,
     hot_share: f64,
 }
@@ -50,6 +52,7 @@ impl Assets {
             pending: HashMap::new(),
             written: Vec::new(),
             fresh: 0,
+            filled: 0,
             hot_keys: spec.hot_keys,
             hot_share: spec.hot_share,
         }
@@ -88,6 +91,22 @@ impl Assets {
             self.hot_keys + random.below(keys - self.hot_keys)
         };
         main(number)
+    }
+
+    /// The next keys that are not filled yet, at most `count`.
+    pub(super) fn fill(&mut self, count: usize, place: Place) -> impl Iterator<Item = Key> {
+        let first = self.filled;
+        let rest = self.versions.get_mut(first..).unwrap_or_default();
+        let count = count.min(rest.len());
+        let versions = rest.iter_mut().take(count);
+        versions.for_each(|version| *version = Packed::of(place));
+        self.filled += count;
+        (first..self.filled).map(|number| main(number as u64))
+    }
+
+    /// Whether all keys are filled.
+    pub(super) fn is_filled(&self) -> bool {
+        self.filled == self.versions.len()
     }
 
     /// The version before this block: what endorsers have seen.

@@ -22,7 +22,8 @@ macro_rules! faults {
                 match self { $( Self::$variant => $name, )* }
             }
 
-            /// The code that it earns; `None` where anything can come of it.
+            /// The code that it earns, from application capability V2_0 on if there; `None` where
+            /// anything can come of it.
             #[must_use]
             pub fn code(self) -> Option<ValidationCode> {
                 match self { $( Self::$variant => $code, )* }
@@ -94,6 +95,8 @@ faults! {
     UndefinedChaincode = "undefined-chaincode" => Some(Code::InvalidChaincode),
     /// The action has no chaincode version.
     NoVersion = "no-version" => Some(Code::InvalidChaincode),
+    /// The endorsers executed another version than the defined one: counts below V2_0 only.
+    ExpiredVersion = "expired-version" => Some(Code::ExpiredChaincode),
     /// The endorsers executed another chaincode than the one in the header.
     OtherChaincode = "other-chaincode" => Some(Code::InvalidChaincode),
     /// The header names no chaincode.
@@ -105,9 +108,51 @@ faults! {
 }
 
 impl Fault {
-    /// The fault with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|fault| fault.name() == name)
+    /// The faults that a word stands for: a name, the number of a validation code for all that earn it,
+    /// or `all` for every one.
+    ///
+    /// # Errors
+    /// It stands for none.
+    pub fn named(word: &str) -> Result<Vec<Self>, UnknownFault> {
+        let earns = |fault: &Self| fault.code().map(|code| code.number().to_string());
+        let named = |fault: &Self| {
+            word == "all" || word == fault.name() || earns(fault).as_deref() == Some(word)
+        };
+        let faults: Vec<Self> = Self::ALL.iter().copied().filter(named).collect();
+        if faults.is_empty() {
+            return Err(UnknownFault {
+                word: word.to_owned(),
+            });
+        }
+        Ok(faults)
     }
+
+    /// Whether it must not stand before a transaction that writes: what cannot be parsed keeps real
+    /// peers waiting for ever (validation-spec 4.3).
+    pub(super) fn comes_last(self) -> bool {
+        [
+            Self::UndecodablePayload,
+            Self::UndecodableTransaction,
+            Self::ConfigWithoutData,
+            Self::UndecodableAction,
+            Self::NoAction,
+        ]
+        .contains(&self)
+    }
+}
+
+/// A word that stands for no fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{word}' is no kind: expected a validation code, all, or one of {}",
+    names()
+)]
+pub struct UnknownFault {
+    /// The word.
+    pub word: String,
+}
+
+fn names() -> String {
+    let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    names.join(", ")
 }

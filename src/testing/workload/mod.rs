@@ -16,24 +16,33 @@
 //! - real Fabric peers accept the blocks, except that mutations may stop them;
 //! - memory does not grow with the number of blocks.
 
-#![expect(dead_code, reason = "the kinds of transactions that are still to come")]
-
 mod assets;
 mod cast;
+mod definition;
 mod fault;
 mod label;
+mod mix;
+mod mutation;
+mod owned;
 mod place;
 mod plan;
 mod random;
+mod ranges;
 mod recipe;
+mod reconfigure;
+mod secrets;
 mod spec;
+mod spoil;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rayon::prelude::*;
 
-pub use fault::Fault;
+pub use fault::{Fault, UnknownFault};
 pub use label::{Kind, Label};
 pub use spec::{SpecError, WorkloadSpec};
 
@@ -81,14 +90,20 @@ impl Workload {
         })
     }
 
+    /// How many blocks there will be in all.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.planner.blocks()
+    }
+
     fn make_more(&mut self) {
         let mut plans = Vec::new();
-        let mut transactions = 0;
-        while transactions < limits::WORKLOAD_BATCH_TXS {
+        let mut bytes = 0;
+        while bytes < limits::WORKLOAD_BATCH_BYTES {
             let Some(plan) = self.planner.next_block() else {
                 break;
             };
-            transactions += plan.transactions();
+            bytes += plan.bytes();
             plans.push(plan);
         }
         let unlinked: Vec<Unlinked> = plans.into_par_iter().map(Unlinked::of).collect();

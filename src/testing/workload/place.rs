@@ -16,6 +16,14 @@ impl Place {
     pub(super) fn height(self) -> (u64, u64) {
         (self.block, u64::from(self.tx))
     }
+
+    /// A key that only this transaction touches.
+    pub(super) fn own_key(self) -> Key {
+        Key {
+            space: Space::Own,
+            number: self.block * 1_000_000 + u64::from(self.tx),
+        }
+    }
 }
 
 /// Which keys: each space is written by one kind of transaction only, so that they do not disturb
@@ -44,11 +52,12 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Its name, in the place of what is in `name`.
-    pub(super) fn write_to(self, name: &mut String) {
+    /// Its name, written over what is in `name`.
+    pub(super) fn name(self, name: &mut String) -> &str {
         name.clear();
         // A string takes everything.
         let _ = write!(name, "{self}");
+        name
     }
 }
 

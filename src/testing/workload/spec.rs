@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use crate::limits;
 use crate::testing::kit::KeyKind;
-use crate::types::{ChannelId, InvalidChannelId};
+use crate::types::{ChannelId, InvalidChannelId, ValidationCode};
 
 /// Versions of capabilities in the order in which they came.
 const APPLICATION_CAPABILITIES: [&str; 6] = ["V1_1", "V1_2", "V1_3", "V1_4_2", "V2_0", "V2_5"];
@@ -403,10 +403,30 @@ impl WorkloadSpec {
         if is(&[Fault::SameEndorser]) && self.required() < 2 {
             return Some("one endorsement is enough: raise --required");
         }
+        if is(&[Fault::ExpiredVersion]) && !self.is_legacy() {
+            return Some("versions count below V2_0 only: lower --capability");
+        }
         if is(&[Fault::StalePrivateRead]) && self.is_legacy() {
             return Some("there is no collection below V2_0 here: raise --capability");
         }
         None
+    }
+
+    /// The code that a fault earns on this channel.
+    #[must_use]
+    pub fn code_of(&self, fault: Fault) -> Option<ValidationCode> {
+        let named = [
+            Fault::UndefinedChaincode,
+            Fault::NoVersion,
+            Fault::OtherChaincode,
+        ];
+        if fault == Fault::ForeignEvent && self.application_capability.as_str() < "V1_2" {
+            Some(ValidationCode::Valid)
+        } else if self.is_legacy() && named.contains(&fault) {
+            Some(ValidationCode::InvalidOtherReason)
+        } else {
+            fault.code()
+        }
     }
 
     /// The faults to make.
@@ -430,6 +450,23 @@ impl WorkloadSpec {
     #[must_use]
     pub fn is_legacy(&self) -> bool {
         self.application_capability.as_str() < "V2_0"
+    }
+
+    /// Whether some transactions read ranges of common keys.
+    pub(super) fn has_ranges(&self) -> bool {
+        self.raw_ranges > 0.0 || self.merkle_ranges > 0.0
+    }
+
+    /// Whether the chaincode has a collection.
+    pub(super) fn has_collection(&self) -> bool {
+        let fits = |fault: &Fault| [Fault::StalePrivateRead, Fault::Mutation].contains(fault);
+        let spoilt = self.invalid > 0.0 && self.faults().iter().any(fits);
+        !self.is_legacy() && (self.private > 0.0 || spoilt)
+    }
+
+    /// Whether keys can have policies.
+    pub(super) fn has_key_policies(&self) -> bool {
+        self.application_capability.as_str() >= "V1_3"
     }
 
     /// The channel capability.

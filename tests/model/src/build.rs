@@ -301,7 +301,17 @@ impl Builder {
             Verb::PrivateWrite => set.write(&key, format!("secret {}", self.txs)),
             Verb::PrivateDelete if step.how >= 128 => set.purge(&key),
             Verb::PrivateDelete => set.delete(&key),
-            _ => set.key_policy(&key, key_policy(step.how / 4 * 4 % 240 + step.how % 4)),
+            Verb::PrivatePolicy => {
+                set.key_policy(&key, key_policy(step.how / 4 * 4 % 240 + step.how % 4))
+            }
+            Verb::Read
+            | Verb::Write
+            | Verb::Delete
+            | Verb::Range
+            | Verb::Merkle
+            | Verb::Policy
+            | Verb::NoPolicy
+            | Verb::Define => set,
         }
     }
 
@@ -329,7 +339,7 @@ impl Builder {
                 (key, (value.version.block, value.version.tx))
             })
             .collect();
-        if step.how % 7 == 0 {
+        if step.how.is_multiple_of(7) {
             found.pop();
         }
         let reads = if step.verb == Verb::Merkle {
@@ -452,10 +462,8 @@ fn fault(tx: &mut Transaction<'_>, number: u8) {
             tx.raw.endorsements = Some(vec![garbage]);
         }
         _ => {
-            let envelope = tx.envelope();
-            let payload = payload_of(&envelope);
-            let signature = tx.creator.sign(&[&payload]);
-            tx.raw.signature = high_s(&signature).or(Some(Vec::new()).filter(|_| false));
+            let payload = payload_of(&tx.envelope());
+            tx.raw.signature = high_s(&tx.creator.sign(&[&payload]));
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod script;
 pub mod state;
 mod structure;
 mod validate;
+mod workload;
 
 pub use build::{Built, build};
 pub use compare::{
@@ -36,6 +37,7 @@ pub use explore::{Effort, Found, Tally, check, explore};
 pub use mutate::mutate;
 pub use pipeline::{Outcome, Setting, check_pipeline, run_pipeline};
 pub use validate::Model;
+pub use workload::build_workload;
 
 use heddle::ledger::UpdateBatch;
 use heddle::types::{Digest, ValidationCode};

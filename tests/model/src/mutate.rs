@@ -74,7 +74,7 @@ fn garbled(bytes: &[u8], edit: u32) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let length = bytes.len().max(1);
     let at = (edit / 8) as usize % length;
-    if edit % 3 == 0 {
+    if edit.is_multiple_of(3) {
         bytes.truncate(at);
     } else if let Some(byte) = bytes.get_mut(at) {
         *byte ^= 1 << (edit % 8);

@@ -26,6 +26,18 @@ pub struct Setting {
     pub seed: u64,
 }
 
+impl Setting {
+    /// What follows from a seed.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        let disturbance = Disturbance { seed };
+        Self {
+            workers: 1 + disturbance.group_blocks_max(seed) % 16,
+            seed,
+        }
+    }
+}
+
 /// What a run of the pipeline led to.
 #[derive(Debug)]
 pub struct Outcome {
@@ -35,6 +47,22 @@ pub struct Outcome {
     pub stopped: Option<String>,
     /// Of the whole world state.
     pub state_hash: Digest,
+}
+
+impl Outcome {
+    /// In what this run differs from another one.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        for (number, (one, first)) in (0..).zip(self.verdicts.iter().zip(&other.verdicts)) {
+            if let Err(difference) = compare(number, &Ok(first.clone()), &Ok(one.clone())) {
+                return Some(difference.to_string());
+            }
+        }
+        if self.verdicts.len() != other.verdicts.len() || self.stopped != other.stopped {
+            return Some("it ended elsewhere".to_owned());
+        }
+        (self.state_hash != other.state_hash).then(|| "the final state".to_owned())
+    }
 }
 
 struct Blocks(VecDeque<Bytes>);

@@ -144,7 +144,7 @@ fn twist() -> impl Strategy<Value = Twist> {
 }
 
 fn tx() -> impl Strategy<Value = TxScript> {
-    let endorsers = prop_oneof![6 => Just(vec![0, 1, 2]), 4 => vec(0..9_u8, 0..5)];
+    let endorsers = prop_oneof![8 => Just(vec![0, 1, 2]), 2 => vec(0..9_u8, 0..5)];
     (0..16_u8, vec(step(), 0..5), endorsers, twist()).prop_map(
         |(chaincode, steps, endorsers, twist)| TxScript {
             chaincode,

@@ -1,7 +1,11 @@
 //! The model against what real Fabric peers said: codes and commit hashes of every bundled chain from
 //! application capability V2_0 on. This is the proof that the model is right.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 use heddle::testing::kit::KeyKind;
-use heddle::testing::workload::WorkloadSpec;
+use heddle::testing::workload::{Fault, UnknownFault, WorkloadSpec};
 
 /// Make a chain in Hyperledger Fabric's format: genesis block, chaincode definition, and blocks of
 /// signed transactions. The same options give the same bytes.
@@ -17,6 +17,10 @@ pub(crate) struct Args {
     size: SizeArgs,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    mix: MixArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -26,7 +30,7 @@ struct OutputArgs {
     /// output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// What each transaction tries and which code it gets, as JSON lines
+    /// What each transaction tries and which code it gets, as JSON lines; null where nobody knows
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Threads that make transactions [default: one per core]
@@ -43,15 +47,12 @@ struct SizeArgs {
     /// Where all chance comes from
     #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().seed)]
     seed: u64,
-    /// Blocks of the workload; genesis, definitions and the like come on top
+    /// Blocks of the workload; genesis, definition, filling and config updates come on top
     #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().blocks)]
     blocks: u64,
     /// Transactions in each of them
     #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().txs)]
     txs: usize,
-    /// Bytes of a written value
-    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().value_bytes)]
-    value_bytes: usize,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -60,6 +61,15 @@ struct NetworkArgs {
     /// The channel's name
     #[arg(long, value_name = "NAME", default_value_t = WorkloadSpec::default().channel)]
     channel: String,
+    /// The application capability; below V2_0 the old lifecycle and its rules
+    #[arg(long, value_name = "NAME", default_value_t = WorkloadSpec::default().application_capability)]
+    capability: String,
+    /// The channel capability [default: the lowest one that does, V2_0 or V3_0]
+    #[arg(long, value_name = "NAME")]
+    channel_capability: Option<String>,
+    /// Ordering nodes of a BFT cluster that signs the blocks; 0 for raft
+    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().consenters)]
+    bft: usize,
     /// Application organizations
     #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().orgs)]
     orgs: usize,
@@ -72,9 +82,89 @@ struct NetworkArgs {
     /// The kind of everybody's keys
     #[arg(long, value_enum, default_value_t = KeyKindArg::Ecdsa)]
     key_kind: KeyKindArg,
+    /// Certificates do not tell their holder's role
+    #[arg(long)]
+    no_node_ous: bool,
     /// Endorsements of each transaction
     #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().endorsements)]
     endorsements: usize,
+    /// Organizations whose peers must endorse [default: 2, or 1 with one endorsement]
+    #[arg(long, value_name = "N")]
+    required: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Keys and values")]
+struct AccessArgs {
+    /// From how many keys transactions draw; 0 for keys of their own
+    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().keys)]
+    keys: u64,
+    /// Write all these keys first, in few large transactions
+    #[arg(long)]
+    fill: bool,
+    /// Keys that a transaction reads
+    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().reads)]
+    reads: usize,
+    /// Keys that a transaction writes: the same ones, as far as there are as many
+    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().writes)]
+    writes: usize,
+    /// Bytes of a written value; the default makes envelopes of about 3.5 KB
+    #[arg(long, value_name = "N", default_value_t = WorkloadSpec::default().value_bytes)]
+    value_bytes: usize,
+    /// Share of the writes that delete
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    deletes: f64,
+    /// How many keys are hot
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    hot_keys: u64,
+    /// Share of the accesses that go to them
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    hot_share: f64,
+    /// Read the chaincode's sequence in each transaction, as every real endorsement does
+    #[arg(long)]
+    system_reads: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Mix (shares of all transactions, the rest is plain)")]
+struct MixArgs {
+    /// Read what an earlier transaction of the block changes
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    conflicts: f64,
+    /// Read a short range, key by key
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    raw_ranges: f64,
+    /// Read a long range, as a Merkle summary
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    merkle_ranges: f64,
+    /// Write keys that have policies of their own, or change these policies
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    key_policies: f64,
+    /// Read and write hashes of private data
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    private: f64,
+    /// Blocks that private data live; 0 for ever
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    block_to_live: u64,
+    /// A config update after each N blocks: batch size, timeout, or an organization that joins; 0 for
+    /// none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    config_every: u64,
+    /// Be wrong on purpose
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    invalid: f64,
+    /// In which ways: names, validation codes, or all [default: all but mutation, which changes valid
+    /// transactions at protobuf level and may stop a real peer]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = faults)]
+    invalid_kinds: Vec<Faults>,
+}
+
+/// What one word of `--invalid-kinds` stands for.
+#[derive(Debug, Clone)]
+struct Faults(Vec<Fault>);
+
+fn faults(word: &str) -> Result<Faults, UnknownFault> {
+    Fault::named(word).map(Faults)
 }
 
 /// A kind of keys.
@@ -82,8 +172,17 @@ struct NetworkArgs {
 enum KeyKindArg {
     /// ECDSA on P-256
     Ecdsa,
-    /// Ed25519, which makes the channel capability V3_0
+    /// Ed25519, which needs the channel capability V3_0
     Ed25519,
+}
+
+impl From<KeyKindArg> for KeyKind {
+    fn from(kind: KeyKindArg) -> Self {
+        match kind {
+            KeyKindArg::Ecdsa => Self::P256,
+            KeyKindArg::Ed25519 => Self::Ed25519,
+        }
+    }
 }
 
 impl Args {
@@ -107,29 +206,49 @@ impl Args {
         self.output.quiet
     }
 
-    /// How many blocks there will be, about.
-    pub(crate) fn blocks(&self) -> u64 {
-        self.size.blocks.saturating_add(2)
-    }
-
     /// What the workload is to be like.
     pub(crate) fn spec(&self) -> WorkloadSpec {
-        let Self { size, network, .. } = self;
+        let Self {
+            size,
+            network,
+            access,
+            mix,
+            ..
+        } = self;
+        let invalid_kinds = mix.invalid_kinds.iter().flat_map(|faults| &faults.0);
         WorkloadSpec {
             seed: size.seed,
             blocks: size.blocks,
             txs: size.txs,
-            value_bytes: size.value_bytes,
             channel: network.channel.clone(),
+            application_capability: network.capability.clone(),
+            channel_capability: network.channel_capability.clone(),
+            consenters: network.bft,
             orgs: network.orgs,
             peers: network.peers,
             clients: network.clients,
-            key_kind: match network.key_kind {
-                KeyKindArg::Ecdsa => KeyKind::P256,
-                KeyKindArg::Ed25519 => KeyKind::Ed25519,
-            },
+            key_kind: network.key_kind.into(),
+            node_ous: !network.no_node_ous,
             endorsements: network.endorsements,
-            ..WorkloadSpec::default()
+            required: network.required,
+            keys: access.keys,
+            fill: access.fill,
+            reads: access.reads,
+            writes: access.writes,
+            value_bytes: access.value_bytes,
+            deletes: access.deletes,
+            hot_keys: access.hot_keys,
+            hot_share: access.hot_share,
+            system_reads: access.system_reads,
+            conflicts: mix.conflicts,
+            raw_ranges: mix.raw_ranges,
+            merkle_ranges: mix.merkle_ranges,
+            key_policies: mix.key_policies,
+            private: mix.private,
+            block_to_live: mix.block_to_live,
+            config_every: mix.config_every,
+            invalid: mix.invalid,
+            invalid_kinds: invalid_kinds.copied().collect(),
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::args::Args;
 use crate::output::{Output, OutputError};
 use crate::progress::Progress;
 
-/// Blocks that are made and not yet written: enough for the writer never to wait for a batch.
-const BLOCKS_WAITING: usize = 16;
+/// Blocks that are made and not yet written. When as many are waiting, making waits.
+const BLOCKS_WAITING: usize = 8;
 
 /// Why there is no chain.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let spec = args.spec();
     let mut workload = workers.install(|| Workload::new(spec))?;
     let mut output = Output::create(args)?;
-    let mut progress = Progress::new(args.blocks(), args.quiet());
+    let mut progress = Progress::new(workload.blocks(), args.quiet());
     let (outbox, inbox) = queue::<MadeBlock>("make_write", BLOCKS_WAITING);
     thread::scope(|scope| {
         let writer = thread::Builder::new()

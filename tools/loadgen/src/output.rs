@@ -1,6 +1,7 @@
 //! The files: blocks, and what each transaction is.
 //!
-//! A file has its name only once it is whole: until then it is called `NAME.partial`.
+//! A file has its name only once it is whole: until then it is called `NAME.partial`. Pipes and devices
+//! are written as they are.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Stdout, Write};
@@ -103,7 +104,14 @@ struct Sink {
 
 enum Target {
     Stdout,
-    File { path: PathBuf, partial: PathBuf },
+    /// A pipe or a device.
+    Device {
+        path: PathBuf,
+    },
+    File {
+        path: PathBuf,
+        partial: PathBuf,
+    },
 }
 
 enum Writer {
@@ -134,22 +142,8 @@ impl Write for Raw {
 
 impl Sink {
     fn create(path: &Path) -> Result<Self, OutputError> {
-        let (target, raw) = if path.as_os_str() == "-" {
-            (Target::Stdout, Raw::Stdout(io::stdout()))
-        } else {
-            let mut partial = path.as_os_str().to_owned();
-            partial.push(".partial");
-            let target = Target::File {
-                path: path.to_owned(),
-                partial: PathBuf::from(partial),
-            };
-            let file = match &target {
-                Target::File { partial, .. } => create_for_writing(partial),
-                Target::Stdout => Err(io::ErrorKind::Unsupported.into()),
-            };
-            let file = file.map_err(|error| target.error(error))?;
-            (target, Raw::File(file))
-        };
+        let target = Target::of(path);
+        let raw = target.open().map_err(|error| target.error(error))?;
         let buffer = BufWriter::with_capacity(256 << 10, raw);
         let compresses = path.extension().is_some_and(|extension| extension == "zst");
         let writer = if compresses {
@@ -205,17 +199,44 @@ impl Writer {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)?
         {
-            Raw::File(file) => file.sync_all(),
+            // Devices have nothing to sync.
+            Raw::File(file) if file.metadata()?.is_file() => file.sync_all(),
+            Raw::File(_) => Ok(()),
             Raw::Stdout(mut stdout) => stdout.flush(),
         }
     }
 }
 
 impl Target {
+    fn of(path: &Path) -> Self {
+        let path = path.to_owned();
+        if path.as_os_str() == "-" {
+            return Self::Stdout;
+        }
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Self::Device { path };
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        Self::File {
+            path,
+            partial: PathBuf::from(partial),
+        }
+    }
+
+    fn open(&self) -> io::Result<Raw> {
+        match self {
+            Self::Stdout => Ok(Raw::Stdout(io::stdout())),
+            Self::Device { path: file } | Self::File { partial: file, .. } => {
+                create_for_writing(file).map(Raw::File)
+            }
+        }
+    }
+
     /// Gives the file its name.
     fn name(&self) -> io::Result<()> {
         match self {
-            Self::Stdout => Ok(()),
+            Self::Stdout | Self::Device { .. } => Ok(()),
             Self::File { path, partial } => fs::rename(partial, path),
         }
     }
@@ -224,7 +245,7 @@ impl Target {
         match self {
             Self::Stdout if source.kind() == io::ErrorKind::BrokenPipe => OutputError::Closed,
             Self::Stdout => OutputError::Stdout(source),
-            Self::File { path, .. } => OutputError::Write {
+            Self::Device { path } | Self::File { path, .. } => OutputError::Write {
                 path: path.clone(),
                 source,
             },

@@ -1,8 +1,8 @@
 //! Order, doubles, acknowledgements, and feeders that come and go.
 
-use super::super::protocol::ServerFrame;
-use super::super::refusal::RefusalKind;
 use super::{Room, chain, framed};
+use crate::ingress::ingest::protocol::ServerFrame;
+use crate::ingress::ingest::refusal::RefusalKind;
 
 #[test]
 fn heights_are_acknowledged_to_all_and_coalesced() {

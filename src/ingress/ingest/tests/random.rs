@@ -1,7 +1,7 @@
 //! Feeders that do everything in any order: with one good one, the whole chain is committed once.
 
-use super::super::desk::FeederId;
 use super::{Room, block, chain, framed, hash_of};
+use crate::ingress::ingest::desk::FeederId;
 use crate::limits;
 
 /// A small generator: the seed is the test.

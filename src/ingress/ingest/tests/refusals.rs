@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::refusal::RefusalKind;
 use super::{Room, block, chain, framed, hash_of};
+use crate::ingress::ingest::refusal::RefusalKind;
 use crate::limits;
 use crate::proto::wire::{put_element, put_varint};
 

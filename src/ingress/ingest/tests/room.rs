@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::desk::FeederId;
-use super::super::refusal::RefusalKind;
 use super::{Room, chain, framed};
+use crate::ingress::ingest::desk::FeederId;
+use crate::ingress::ingest::refusal::RefusalKind;
 use crate::limits;
 
 const MIB: usize = 1 << 20;
