@@ -35,7 +35,7 @@ fn blocks() -> u64 {
 
 /// A key of a transaction: spread over the key space as real keys are.
 fn key(number: u64) -> Box<[u8]> {
-    sha256(&number.to_be_bytes()).to_string().as_bytes()[..32].into()
+    header_hash(number).0.into()
 }
 
 fn header_hash(number: u64) -> Digest {
@@ -175,9 +175,9 @@ fn reads(criterion: &mut Criterion, made: &[CommitBlock]) {
     let namespace = NamespaceRef::public(NAMESPACE);
     let read_all = || {
         let view = view();
-        let version = |key: &Box<[u8]>| view.version(namespace, key).expect("a state");
+        let version = |key: &[u8]| view.version(namespace, key).expect("a state");
         keys.iter()
-            .filter_map(version)
+            .filter_map(|key| version(key))
             .map(|version| version.tx)
             .sum::<u64>()
     };

@@ -310,7 +310,7 @@ fn effect(operation: &Operation, key: &Key, state: &State, batch: &Batch) -> Opt
         // Fabric asks it like this, so 256 writes, whose flags add up to none, are a write, too.
         let metadata = latest().map(|(_, metadata)| metadata).unwrap_or_default();
         Some(Some((value.clone(), metadata)))
-    } else if flags & UPSERT != 0 {
+    } else if flags & UPSERT != 0 && flags & (METADATA_UPDATE | METADATA_DELETE) != 0 {
         Some(Some((value.clone(), metadata.clone())))
     } else {
         let (value, _) = latest()?;

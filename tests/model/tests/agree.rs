@@ -33,6 +33,25 @@ mod cases {
     use heddle::types::ValidationCode;
     use model::check_blocks;
 
+    /// A write and two deletes of one key in one write set: the flags add up to 17, which is neither a
+    /// delete nor a write, so the old value stays, and a key that is not there does not come.
+    #[test]
+    fn a_write_and_two_deletes_are_nothing() {
+        let mut play = Play::with_orgs(3).unwrap();
+        let definition = play.definition(&ChaincodeDefinition::new("assets"));
+        let envelope = definition.envelope();
+        play.commit([envelope]).unwrap();
+        for _ in 0..2 {
+            let set = ns("assets").write("a", "x").delete("a").delete("a");
+            let odd = play.tx("assets", [set]).envelope();
+            let validated = play.commit([odd]).unwrap();
+            assert_eq!(validated.codes(), [ValidationCode::Valid]);
+            let plain = play.tx("assets", [ns("assets").write("a", "y")]).envelope();
+            play.commit([plain]).unwrap();
+        }
+        check_blocks(&play.blocks).unwrap();
+    }
+
     /// Policies take a collection without a name for the public part: a write to it needs the
     /// chaincode's policy, and then the channel stops, since there is no such collection.
     #[test]
