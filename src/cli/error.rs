@@ -122,6 +122,10 @@ pub(crate) enum CliError {
     #[cfg(feature = "demo")]
     #[error("the system gives no thread")]
     Thread(#[source] io::Error),
+    /// Interrupts cannot be noticed.
+    #[cfg(feature = "demo")]
+    #[error("cannot listen to interrupts")]
+    Signals(#[source] io::Error),
     /// The output file cannot be written.
     #[error("cannot write {path}")]
     Output {

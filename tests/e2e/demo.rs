@@ -1,7 +1,8 @@
 //! `heddle demo`, as somebody runs it who has never seen it.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use super::check_failure;
 
@@ -73,6 +74,33 @@ fn it_commits_explains_and_says_how_to_go_on() {
         next_steps(&temporary).contains("demo --data heddle-demo --blocks 6 --txs 100 --seed 1")
     );
     let (_, folder) = temporary.split_once("durable in ").expect("a folder");
+    let (folder, _) = folder.split_once(".\n").expect("a folder");
+    assert!(!Path::new(folder).exists(), "{folder}");
+}
+
+#[test]
+fn an_interrupt_ends_it_early_and_leaves_nothing() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+    let endless = ["demo", "--blocks", "1000000", "--txs", "10"];
+    let command = command.args(endless).stdout(Stdio::piped());
+    let mut demo = command.spawn().expect("the built binary runs");
+    let mut output = BufReader::new(demo.stdout.take().expect("a pipe"));
+    let mut text = String::new();
+    while !text.contains("durable in ") {
+        assert_ne!(output.read_line(&mut text).expect("a line"), 0, "{text}");
+    }
+    // Some blocks are committed; also an interrupt before the first one is no failure.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let pid = demo.id().to_string();
+    let kill = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(kill.expect("kill runs").success());
+    output.read_to_string(&mut text).expect("UTF-8");
+    assert!(demo.wait().expect("it ends").success(), "{text}");
+    assert!(
+        text.contains("Verdicts") && text.contains("Try next"),
+        "{text}"
+    );
+    let (_, folder) = text.split_once("durable in ").expect("a folder");
     let (folder, _) = folder.split_once(".\n").expect("a folder");
     assert!(!Path::new(folder).exists(), "{folder}");
 }

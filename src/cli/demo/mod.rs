@@ -1,6 +1,8 @@
 //! `heddle demo`: a fresh ledger and a mixed workload, run through the whole pipeline before the
 //! reader's eyes, and three of the refusals explained.
 //!
+//! An interrupt ends it early: what was taken is committed and told, and a temporary ledger is removed.
+//!
 //! Nothing in it is staged: the ledger is a real one, the transactions are signed and validated, and
 //! the explanations are those of `heddle ledger explain`.
 
@@ -17,7 +19,7 @@ use std::thread;
 
 use clap::Args;
 
-use self::maker::{blocks_ahead, make};
+use self::maker::{blocks_ahead, interrupts, make};
 use self::refusals::Listener;
 use self::report::Report;
 use self::view::View;
@@ -100,7 +102,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, CliError> {
     let gauges = pipeline.gauges().clone();
     let start = clock.now();
     let blocks = workload.blocks();
-    let (outbox, mut source) = blocks_ahead();
+    let (outbox, mut source) = blocks_ahead(interrupts().map_err(CliError::Signals)?);
     let mut listener = Listener::default();
     let view = View::new(gauges.clone(), &clock, blocks, options.workers);
     thread::scope(|scope| {
