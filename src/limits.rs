@@ -187,8 +187,9 @@ pub const WORKLOAD_ACCESSES_MAX: usize = 1000;
 /// A value that they write.
 pub const WORKLOAD_VALUE_BYTES_MAX: usize = 1 << 20;
 
-/// Transactions that are made at a time, give or take the last block.
-pub const WORKLOAD_BATCH_TXS: usize = 2048;
+/// Bytes of blocks that are made at a time, about, give or take the last block.
+pub const WORKLOAD_BATCH_BYTES: usize = 8 << 20;
+
 /// Feeders that the block-ingest socket serves at the same time; as many again may be leaving.
 pub const INGEST_FEEDERS_MAX: usize = 16;
 
@@ -233,5 +234,3 @@ pub const FEED_ATTEMPTS_MAX: u32 = 6;
 
 /// How long a feed waits for a connection and for the greeting.
 pub const FEED_GREETING_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
-/// Bytes of blocks that are made at a time, about, give or take the last block.
-pub const WORKLOAD_BATCH_BYTES: usize = 8 << 20;

@@ -37,18 +37,18 @@ impl Gauges {
         }
     }
 
-    /// The queues of another run take the place of the last one's, and nothing is in flight.
-    pub(super) fn begin_run(&self) {
-        self.lock().clear();
-        self.trace.begin_run();
-    }
-
     pub(super) fn add_queue(&self, gauge: Arc<QueueGauge>) {
         self.lock().push(gauge);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<QueueGauge>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queues of another run take the place of the last one's, and nothing is in flight.
+    pub(super) fn begin_run(&self) {
+        self.lock().clear();
+        self.trace.begin_run();
     }
 
     /// The numbers now.

@@ -89,8 +89,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<ExitCode, CliError> {
     let clock = clock();
     let options = PipelineOptions {
         workers: thread::available_parallelism().map_or(1, usize::from),
-        trace: false,
-        disturbance: None,
+        ..PipelineOptions::default()
     };
     let stopped = |stop| CliError::Stopped {
         what: "demo",

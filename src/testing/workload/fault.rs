@@ -109,7 +109,8 @@ faults! {
 
 impl Fault {
     /// The faults that a word stands for: a name, the number of a validation code for all that earn it,
-    /// or `all` for every one.
+    /// or `all` for every one. Not every channel can have them all: see
+    /// [`super::WorkloadSpec::can_make`].
     ///
     /// # Errors
     /// It stands for none.

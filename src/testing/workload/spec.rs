@@ -386,8 +386,14 @@ impl WorkloadSpec {
         Ok(())
     }
 
+    /// Whether a fault can be made on this channel.
+    #[must_use]
+    pub fn can_make(&self, fault: Fault) -> bool {
+        self.obstacle(fault).is_none()
+    }
+
     /// Why a fault cannot be made on this channel, if so.
-    pub(super) fn obstacle(&self, fault: Fault) -> Option<&'static str> {
+    fn obstacle(&self, fault: Fault) -> Option<&'static str> {
         let is = |faults: &[Fault]| faults.contains(&fault);
         let endorsed = [
             Fault::MissingEndorsement,
@@ -433,7 +439,7 @@ impl WorkloadSpec {
     pub(super) fn faults(&self) -> Vec<Fault> {
         if self.invalid_kinds.is_empty() {
             let known = Fault::ALL.iter().filter(|fault| fault.code().is_some());
-            let possible = known.filter(|fault| self.obstacle(**fault).is_none());
+            let possible = known.filter(|fault| self.can_make(**fault));
             return possible.copied().collect();
         }
         self.invalid_kinds.clone()

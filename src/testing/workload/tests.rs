@@ -97,7 +97,7 @@ fn every_fault_earns_its_code() {
     let outcome = check(&spec);
     for fault in Fault::ALL {
         let code = spec.code_of(*fault);
-        let Some(code) = code.filter(|_| spec.obstacle(*fault).is_none()) else {
+        let Some(code) = code.filter(|_| spec.can_make(*fault)) else {
             continue;
         };
         let key = (Kind::Invalid(*fault), code.number());

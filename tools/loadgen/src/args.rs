@@ -9,7 +9,7 @@ use heddle::testing::workload::{Fault, UnknownFault, WorkloadSpec};
 /// Make a chain in Hyperledger Fabric's format: genesis block, chaincode definition, and blocks of
 /// signed transactions. The same options give the same bytes.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, about)]
+#[command(name = "loadgen", version, about, after_long_help = kinds())]
 pub(crate) struct Args {
     #[command(flatten)]
     output: OutputArgs,
@@ -140,7 +140,8 @@ struct MixArgs {
     /// Write keys that have policies of their own, or change these policies
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     key_policies: f64,
-    /// Read and write hashes of private data
+    /// Read and write hashes of private data; a real peer of the last organization would wait for the
+    /// data themselves
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     private: f64,
     /// Blocks that private data live; 0 for ever
@@ -157,6 +158,18 @@ struct MixArgs {
     /// transactions at protobuf level and may stop a real peer]
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = faults)]
     invalid_kinds: Vec<Faults>,
+}
+
+/// The kinds of faults, with the codes that they earn.
+fn kinds() -> String {
+    let mut text = "Kinds for --invalid-kinds, with their validation codes:".to_owned();
+    for fault in Fault::ALL {
+        let code = fault
+            .code()
+            .map_or("any".to_owned(), |code| code.number().to_string());
+        text.push_str(&format!("\n  {code:>5}  {}", fault.name()));
+    }
+    text
 }
 
 /// What one word of `--invalid-kinds` stands for.
@@ -215,8 +228,7 @@ impl Args {
             mix,
             ..
         } = self;
-        let invalid_kinds = mix.invalid_kinds.iter().flat_map(|faults| &faults.0);
-        WorkloadSpec {
+        let mut spec = WorkloadSpec {
             seed: size.seed,
             blocks: size.blocks,
             txs: size.txs,
@@ -248,7 +260,18 @@ impl Args {
             block_to_live: mix.block_to_live,
             config_every: mix.config_every,
             invalid: mix.invalid,
-            invalid_kinds: invalid_kinds.copied().collect(),
-        }
+            invalid_kinds: Vec::new(),
+        };
+        let words = mix.invalid_kinds.iter();
+        let kinds = words.flat_map(|Faults(named)| match &**named {
+            // Who names one kind wants it, or wants to know why not.
+            [one] => vec![*one],
+            several => {
+                let possible = several.iter().filter(|fault| spec.can_make(**fault));
+                possible.copied().collect()
+            }
+        });
+        spec.invalid_kinds = kinds.collect();
+        spec
     }
 }

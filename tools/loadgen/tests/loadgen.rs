@@ -1,6 +1,6 @@
 //! The built program: files in their format, labels that hold, errors that help.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +20,7 @@ fn loadgen(arguments: &str, files: &[(&str, &Path)]) -> Output {
     for (option, file) in files {
         command.arg(option).arg(file);
     }
-    command.output().unwrap()
+    command.output().expect("the built program runs")
 }
 
 /// Runs and expects success.
@@ -33,7 +33,7 @@ fn made(arguments: &str, files: &[(&str, &Path)]) -> Output {
 }
 
 fn in_folder() -> (tempfile::TempDir, impl Fn(&str) -> PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_owned();
     (folder, move |name| path.join(name))
 }
