@@ -28,7 +28,7 @@ const MESSAGES_MAX: u8 = 20;
 /// Batches of signatures, each backend against the library.
 pub fn p256_differential(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let secrets = Vec::from_iter((0..2).map(|_| scalar(&mut choices)));
+    let secrets = Vec::from_iter((0..choices.below(3)).map(|_| scalar(&mut choices)));
     let made = Vec::from_iter(
         secrets
             .iter()

@@ -72,7 +72,9 @@ impl Records {
     fn read_up_to(&mut self, length: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
         // The claimed length is not trusted with much memory before the bytes are there.
         let length_trusted = usize::try_from(length).unwrap_or(0);
-        bytes.reserve(length_trusted.min(limits::BLOCK_BUFFER_BYTES_KEPT));
+        // With some room, so that the buffer is large enough for the next block, too.
+        let room = length_trusted.saturating_add(length_trusted / 8);
+        bytes.reserve(room.min(limits::BLOCK_BUFFER_BYTES_KEPT));
         self.input
             .by_ref()
             .take(length)
