@@ -244,7 +244,11 @@ fn what_is_not_a_file_of_blocks() {
         &["cannot read", "missing"],
         0,
     );
-    room.check_refused(room.0.path().to_str().expect("UTF-8"), &["cannot read"], 0);
+    room.check_refused(
+        room.0.path().to_str().expect("UTF-8"),
+        &["no chain folder", "blockfile_000000"],
+        0,
+    );
     room.check_goes_on();
 }
 
