@@ -399,7 +399,8 @@ fn a_feed_outlives_its_server() {
     let output = waiting.wait_with_output().expect("it ends");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(check_fed(&output)["durable"], 306, "{stderr}");
-    assert!(stderr.contains("the server is stopping"), "{stderr}");
+    // Cut off by the server that stopped, or refused by it while we held its places.
+    assert!(stderr.contains("attempt 1 of"), "{stderr}");
     assert_eq!(server.stop()["height"], 306);
 }
 
