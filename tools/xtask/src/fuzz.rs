@@ -102,7 +102,7 @@ fn fuzz(target: &str, minutes: u32) -> Result<Outcome, String> {
     let built = built.map_err(|error| format!("cargo does not start: {error}"))?;
     if !built.success() {
         return Err(format!(
-            "{target} was not built; it needs a nightly toolchain (rustup toolchain install nightly) \
+            "{target} was not built, see above; it needs a nightly toolchain (rustup toolchain install nightly) \
              and cargo-fuzz (cargo install cargo-fuzz)"
         ));
     }
