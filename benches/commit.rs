@@ -9,23 +9,13 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use heddle::commit::commit_group;
-use heddle::ledger::{Ledger, LedgerOptions};
-use heddle::mvcc::{StoredReplay, ValidatedBlock};
+use heddle::mvcc::ValidatedBlock;
 use heddle::sys::clock::{Clock, SystemClock};
-use support::{Chain, commit_hash, slow_group, tell};
+use support::{Chain, commit_hash, new_ledger, slow_group, tell};
 
 /// How long a new ledger takes to make the blocks durable.
 fn commit(chain: &Chain, validated: Vec<ValidatedBlock>, group_blocks: usize) -> Duration {
-    let dir = tempfile::tempdir().expect("a directory");
-    let options = LedgerOptions::default();
-    let ledger = Ledger::open(
-        dir.path(),
-        &chain.channel,
-        &options,
-        &StoredReplay,
-        &mut |_| {},
-    );
-    let ledger = ledger.expect("a new ledger");
+    let (_dir, ledger) = new_ledger(&chain.channel);
     let clock = SystemClock::new();
     let mut blocks = validated.into_iter();
     let start = clock.now();

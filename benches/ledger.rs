@@ -13,13 +13,12 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use heddle::crypto::sha256;
 use heddle::ledger::{
-    CommitBlock, Effect, HistoryEntry, KeyUpdate, Ledger, LedgerOptions, NamespaceUpdates,
-    PendingBatch, StateReader, TxKey, UpdateBatch,
+    CommitBlock, Effect, HistoryEntry, KeyUpdate, Ledger, NamespaceUpdates, PendingBatch,
+    StateReader, TxKey, UpdateBatch,
 };
-use heddle::mvcc::StoredReplay;
 use heddle::sys::clock::{Clock, SystemClock};
 use heddle::types::{BlockNumber, ChannelId, Digest, NamespaceRef, Version};
-use support::{hash_of, size, slow_group, tell};
+use support::{hash_of, new_ledger, size, slow_group, tell};
 
 const VALUE_BYTES: usize = 128;
 const TX_BYTES: usize = 3500;
@@ -99,14 +98,9 @@ struct Opened {
 }
 
 fn open() -> Opened {
-    let dir = tempfile::tempdir().expect("a directory");
     let channel = ChannelId::new("bench").expect("a channel name");
-    let options = LedgerOptions::default();
-    let ledger = Ledger::open(dir.path(), &channel, &options, &StoredReplay, &mut |_| {});
-    Opened {
-        ledger: ledger.expect("a new ledger"),
-        _dir: dir,
-    }
+    let (_dir, ledger) = new_ledger(&channel);
+    Opened { ledger, _dir }
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -12,15 +12,13 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use heddle::commit::CommittedBlock;
-use heddle::ledger::{Ledger, LedgerOptions};
-use heddle::mvcc::StoredReplay;
 use heddle::notify::CommitListener;
 use heddle::pipeline::{Pipeline, PipelineOptions};
 use heddle::sys::clock::{Clock, SystemClock};
 use heddle::testing::kit::KeyKind;
 use heddle::testing::workload::WorkloadSpec;
 use heddle::types::Digest;
-use support::{Chain, size, slow_group, tell};
+use support::{Chain, new_ledger, size, slow_group, tell};
 
 /// Keeps the last commit hash.
 #[derive(Default)]
@@ -34,16 +32,7 @@ impl CommitListener for Last {
 
 /// Commits the chain to a new ledger: how long that took, and where it led.
 fn commit(chain: &Chain, workers: usize) -> (Duration, Digest) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let options = LedgerOptions::default();
-    let ledger = Ledger::open(
-        dir.path(),
-        &chain.channel,
-        &options,
-        &StoredReplay,
-        &mut |_| {},
-    );
-    let ledger = ledger.expect("a new ledger");
+    let (_dir, ledger) = new_ledger(&chain.channel);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let options = PipelineOptions {
         workers,

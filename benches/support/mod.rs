@@ -14,7 +14,8 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use heddle::crypto::sha256;
 use heddle::ingress::{BlockSource, SourceError};
-use heddle::mvcc::ValidatedBlock;
+use heddle::ledger::{Ledger, LedgerOptions};
+use heddle::mvcc::{StoredReplay, ValidatedBlock};
 use heddle::sys::clock::{Clock, SystemClock};
 use heddle::testing::sequential::SequentialChannel;
 use heddle::testing::workload::{Workload, WorkloadSpec};
@@ -37,6 +38,14 @@ pub(crate) fn run(benches: &[fn(&mut Criterion)]) {
         bench(&mut criterion);
     }
     criterion.final_summary();
+}
+
+/// A new ledger and the directory that it lives in.
+pub(crate) fn new_ledger(channel: &ChannelId) -> (tempfile::TempDir, Ledger) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = LedgerOptions::default();
+    let ledger = Ledger::open(dir.path(), channel, &options, &StoredReplay, &mut |_| {});
+    (dir, ledger.expect("a new ledger"))
 }
 
 /// A group whose measurements take long.

@@ -89,15 +89,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         compared: args.compare,
         ingest: None,
     };
-    let mut out = std::io::stdout().lock();
-    let written = if args.json {
-        summary.write_json(&mut out)
-    } else {
-        summary.write_text(&mut out)
-    };
-    written
-        .and_then(|()| out.flush())
-        .map_err(CliError::stdout)?;
+    summary.print(args.json)?;
     outcome.map_err(|stop| stopped(&ledger, stop))?;
     Ok(if tally.differences.is_empty() {
         ExitCode::SUCCESS

@@ -108,15 +108,7 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
         compared: false,
         ingest: Some(&hub.tally()),
     };
-    let mut out = std::io::stdout().lock();
-    let written = if args.json {
-        summary.write_json(&mut out)
-    } else {
-        summary.write_text(&mut out)
-    };
-    written
-        .and_then(|()| out.flush())
-        .map_err(CliError::stdout)?;
+    summary.print(args.json)?;
     outcome.map(|()| ExitCode::SUCCESS)
 }
 

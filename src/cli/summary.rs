@@ -33,8 +33,19 @@ pub(super) struct Summary<'s> {
 }
 
 impl Summary<'_> {
+    /// Prints it: as one JSON object, or as text.
+    pub(super) fn print(&self, json: bool) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        let written = if json {
+            self.write_json(&mut out)
+        } else {
+            self.write_text(&mut out)
+        };
+        written.and_then(|()| out.flush()).map_err(CliError::stdout)
+    }
+
     /// As text.
-    pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let tally = self.tally;
         writeln!(
             out,
@@ -122,7 +133,7 @@ impl Summary<'_> {
     }
 
     /// As one JSON object.
-    pub(super) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let codes: serde_json::Map<String, Value> = self
             .tally
             .codes

@@ -67,6 +67,10 @@ impl<S: StateReader + ?Sized> StateReader for &S {
         (**self).range(namespace, start, end, visit)
     }
 
+    fn may_have_metadata(&self, namespace: NamespaceRef<'_>) -> bool {
+        (**self).may_have_metadata(namespace)
+    }
+
     fn expiring(&self, block: BlockNumber) -> Result<Vec<super::batch::Expiry>, Error> {
         (**self).expiring(block)
     }

@@ -5,7 +5,6 @@
 
 use super::rows::{parse_tx_row, tx_row};
 use crate::ledger::tx_key::TxKey;
-use crate::limits::TX_FILTER_ROWS_PER_COMMIT;
 use crate::sys::lmdb::{LmdbError, ReadTxn, Table, WriteTxn};
 use crate::types::{BlockNumber, TxIndex};
 
@@ -39,12 +38,13 @@ impl TxIdIndex {
         Ok(txn.get(self.table, key.encode(&mut buffer))?.is_some())
     }
 
-    /// The next keys behind `behind`, at most so many as a filter takes at once, and the last of them as
-    /// the table has it; `None` where they are the last ones.
+    /// The next keys behind `behind`, at most `count`, and the last of them as the table has it; `None`
+    /// where they are the last ones.
     pub(crate) fn keys_behind(
         &self,
         txn: &ReadTxn,
         behind: &[u8],
+        count: usize,
     ) -> Result<(Vec<TxKey>, Option<Vec<u8>>), LmdbError> {
         let mut keys = Vec::new();
         for row in txn.rows(self.table, behind)? {
@@ -53,7 +53,7 @@ impl TxIdIndex {
                 continue;
             }
             keys.push(TxKey::decode(key).ok_or(LmdbError::Corrupted)?);
-            if keys.len() == TX_FILTER_ROWS_PER_COMMIT {
+            if keys.len() == count {
                 return Ok((keys, Some(key.to_vec())));
             }
         }
@@ -75,5 +75,50 @@ impl TxIdIndex {
             inserter.put_new(key.encode(&mut buffer), &tx_row(block, index))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The table read a few rows at a time.
+
+    use super::TxIdIndex;
+    use crate::crypto::sha256;
+    use crate::ledger::tx_key::TxKey;
+    use crate::sys::lmdb::{Env, EnvOptions};
+    use crate::types::{BlockNumber, TxIndex};
+
+    #[test]
+    fn every_key_is_read_once_however_few_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = EnvOptions {
+            map_bytes: 1 << 20,
+            readers_max: 8,
+            tables_max: 1,
+        };
+        let (env, mut writer) = Env::open(dir.path(), &options).unwrap();
+        let index = TxIdIndex::new(writer.create_table("tx_ids").unwrap());
+        let hashed = (0..10_u8).map(|number| TxKey::of(&sha256(&[number]).to_string()));
+        let mut expected: Vec<TxKey> = hashed.chain([TxKey::of("odd"), TxKey::of("")]).collect();
+        let mut txn = writer.begin().unwrap();
+        let rows = expected
+            .iter()
+            .map(|key| (*key, BlockNumber(1), TxIndex(0)));
+        index.add(&mut txn, rows).unwrap();
+        txn.commit().unwrap();
+        expected.sort_unstable();
+        for count in [1, 5, 12, 100] {
+            let (mut found, mut behind) = (Vec::new(), Vec::new());
+            loop {
+                let txn = env.read().unwrap();
+                let (keys, last) = index.keys_behind(&txn, &behind, count).unwrap();
+                assert!(keys.len() <= count);
+                found.extend(keys);
+                let Some(last) = last else { break };
+                behind = last;
+            }
+            found.sort_unstable();
+            assert_eq!(found, expected, "{count} at a time");
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::{Filling, META_SAVEPOINT, StateStore, WriteSide};
 use crate::ledger::batch::{Effect, KeyUpdate};
 use crate::ledger::error::Error;
 use crate::ledger::overlay::CommittedBlock;
+use crate::limits::TX_FILTER_ROWS_PER_COMMIT;
 use crate::sys::failpoint;
 use crate::sys::lmdb::{LmdbError, WriteTxn};
 use crate::types::NamespaceRef;
@@ -99,7 +100,10 @@ impl StateStore {
             return Ok(());
         };
         let txn = self.env.read()?;
-        let (keys, last) = self.tables.tx_ids.keys_behind(&txn, behind)?;
+        let (keys, last) =
+            self.tables
+                .tx_ids
+                .keys_behind(&txn, behind, TX_FILTER_ROWS_PER_COMMIT)?;
         keys.iter().for_each(|key| self.tx_filter.add(filling, key));
         self.tx_filter.filled(filling, last);
         Ok(())

@@ -37,6 +37,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What is wrong with it, if that is what it is for.
+    #[must_use]
+    pub fn fault(self) -> Option<Fault> {
+        if let Self::Invalid(fault) = self {
+            Some(fault)
+        } else {
+            None
+        }
+    }
+
     /// Its name, such as `plain` or `bad-creator-signature`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -32,20 +32,7 @@ impl Mix {
     /// last.
     pub(super) fn kinds(&self, transactions: u32, random: &mut Random) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = (0..transactions).map(|_| self.kind(random)).collect();
-        kinds.sort_by_key(|kind| match kind {
-            Kind::Invalid(fault) => fault.comes_last(),
-            Kind::Genesis
-            | Kind::Definition
-            | Kind::Setup
-            | Kind::Fill
-            | Kind::Config
-            | Kind::Plain
-            | Kind::Conflict
-            | Kind::RawRange
-            | Kind::MerkleRange
-            | Kind::KeyPolicy
-            | Kind::Private => false,
-        });
+        kinds.sort_by_key(|kind| kind.fault().is_some_and(Fault::comes_last));
         kinds
     }
 

@@ -4,7 +4,7 @@
 use super::cast::{Cast, Submission};
 use super::definition::{member_rule, secrets_collection};
 use super::fault::Fault;
-use super::label::{Kind, Label};
+use super::label::Label;
 use super::mutation::mutated;
 use super::place::{Key, Place, Space};
 use super::random::Random;
@@ -80,20 +80,10 @@ impl Recipe {
         // A stream beside that of the creator and the nonce.
         let mut random = Random::of(!cast.spec.seed, self.place);
         let mut transaction = self.transaction(cast, &mut random);
-        match self.label.kind {
-            Kind::Invalid(Fault::Mutation) => return mutated(&transaction, &mut random),
-            Kind::Invalid(fault) => spoil(fault, &mut transaction, cast, &mut random),
-            Kind::Genesis
-            | Kind::Definition
-            | Kind::Setup
-            | Kind::Fill
-            | Kind::Config
-            | Kind::Plain
-            | Kind::Conflict
-            | Kind::RawRange
-            | Kind::MerkleRange
-            | Kind::KeyPolicy
-            | Kind::Private => {}
+        match self.label.kind.fault() {
+            Some(Fault::Mutation) => return mutated(&transaction, &mut random),
+            Some(fault) => spoil(fault, &mut transaction, cast, &mut random),
+            None => {}
         }
         transaction.envelope()
     }
