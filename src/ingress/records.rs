@@ -95,18 +95,21 @@ impl Records {
     /// Reads once, something unless the file is at its end; `expected` bytes should be there.
     fn fill(&mut self, room: &mut [u8], expected: usize) -> Result<usize, SourceError> {
         loop {
-            match self.input.read(room) {
+            let error = match self.input.read(room) {
                 Ok(count) => return Ok(count),
-                Err(source) => match source.kind() {
-                    ErrorKind::Interrupted => {}
-                    // A compressed file that ends too early.
-                    ErrorKind::UnexpectedEof => return Err(self.truncated(expected as u64, 0)),
-                    _ => {
-                        let path = self.path.clone();
-                        return Err(SourceError::Io { path, source });
-                    }
-                },
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Interrupted {
+                continue;
             }
+            // A compressed file that ends too early.
+            if error.kind() == ErrorKind::UnexpectedEof {
+                return Err(self.truncated(expected as u64, 0));
+            }
+            return Err(SourceError::Io {
+                path: self.path.clone(),
+                source: error,
+            });
         }
     }
 

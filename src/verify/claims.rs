@@ -102,10 +102,13 @@ fn slot(serialized: &[u8]) -> usize {
     usize::try_from(mixed).unwrap_or(0) % RECENT_IDENTITIES
 }
 
+/// Distinct identities with good signatures, in order.
+pub(super) type Signers = Arc<[Arc<Identity>]>;
+
 /// Sets of signers that came up, to share them: a few recur in nearly all transactions.
 #[derive(Default)]
 pub(super) struct SignerSets {
-    known: Vec<(Vec<Place>, Arc<[Arc<Identity>]>)>,
+    known: Vec<(Vec<Place>, Signers)>,
 }
 
 /// Sets of which one is looked for.
@@ -113,17 +116,13 @@ const SETS_COMPARED: usize = 16;
 
 impl SignerSets {
     /// The signers at `places`, in their order, by the rules of [`accepted_signers`].
-    pub(super) fn of(
-        &mut self,
-        places: &[Place],
-        identities: &[Arc<Identity>],
-    ) -> Arc<[Arc<Identity>]> {
+    pub(super) fn of(&mut self, places: &[Place], identities: &[Arc<Identity>]) -> Signers {
         let recent = self.known.iter().rev().take(SETS_COMPARED);
         if let Some((_, set)) = recent.into_iter().find(|(known, _)| known == places) {
             return Arc::clone(set);
         }
         let signed = places.iter().filter_map(|place| identities.get(*place));
-        let set: Arc<[_]> = accepted_signers(signed.map(|identity| (identity, true))).into();
+        let set: Signers = accepted_signers(signed.map(|identity| (identity, true))).into();
         self.known.push((places.to_vec(), Arc::clone(&set)));
         set
     }
