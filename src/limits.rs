@@ -100,6 +100,9 @@ pub const ED25519_WARM_AFTER_SIGNATURES: u32 = 4;
 /// signatures with the small one.
 pub const ED25519_HOT_AFTER_SIGNATURES: u32 = 1024;
 
+/// Bytes of a message that is hashed beside seven others for Ed25519, each of which is copied.
+pub const SHA512_LANE_BYTES_MAX: usize = 64 << 10;
+
 /// Names whose chaincode definition, or lack of one, is remembered on one channel.
 pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 

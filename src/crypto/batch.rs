@@ -141,7 +141,7 @@ fn verify_ed25519(backend: Backend, pending: Vec<PendingEd25519<'_, '_>>) {
         let (key, signature) = (pending.key, pending.job.signature);
         let check = tables
             .of_job(at)
-            .and_then(|table| key.check(table, &[head, tail], signature));
+            .and_then(|table| key.check(table, [head, tail], signature));
         match check {
             Some(check) => {
                 checks.push(check);

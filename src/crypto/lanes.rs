@@ -11,15 +11,18 @@ use std::arch::x86_64::{
 /// Lanes of a vector.
 pub(super) const LANES: usize = 8;
 
-/// Says that this CPU has AVX-512 with its multiplier of 52 bits.
+/// Says that this CPU has AVX-512 with its instructions on bytes and its multiplier of 52 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lanes(());
 
 impl Lanes {
     /// `None` where the CPU lacks them.
     pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"))
-            .then_some(Self(()))
+        // Whatever has the multiplier has the instructions on bytes.
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512ifma");
+        all.then_some(Self(()))
     }
 }
 
@@ -33,6 +36,15 @@ pub(super) type Row = [u64; LANES];
 pub(super) fn row(row: &Row) -> __m512i {
     // SAFETY: the pointer comes from a reference to 64 bytes, and the load needs no alignment.
     unsafe { _mm512_loadu_epi64(row.as_ptr().cast()) }
+}
+
+/// Reads a row that is given in bytes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "the intrinsic takes a pointer")]
+pub(super) fn row_of_bytes(bytes: &[u8; 64]) -> __m512i {
+    // SAFETY: the pointer comes from a reference to 64 bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_epi64(bytes.as_ptr().cast()) }
 }
 
 /// Writes a row.

@@ -28,6 +28,7 @@ mod lanes;
 mod limbs;
 mod p256;
 mod rsa;
+mod sha512;
 mod table_cache;
 
 #[cfg(test)]

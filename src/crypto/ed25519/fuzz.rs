@@ -26,7 +26,7 @@ pub(crate) fn check_ed25519_backends(signatures: &[FuzzSignature<'_>]) {
         let [head, tail] = &one.message;
         let message = [head.as_slice(), tail.as_slice()];
         let good = one.key.verify(&message, &one.signature);
-        match one.key.check(table, &message, &one.signature) {
+        match one.key.check(table, message, &one.signature) {
             Some(check) => {
                 checks.push(check);
                 expected.push(good);

@@ -59,9 +59,9 @@ impl Ed25519Key {
 
     /// A signature to check with its table; `None` where it is out of range, so not good.
     pub(in crate::crypto) fn check<'a>(
-        &self,
+        &'a self,
         table: &'a LeasedTable<Table>,
-        message: &[&[u8]],
+        message: [&'a [u8]; 2],
         signature: &[u8],
     ) -> Option<Check<'a>> {
         Check::new(&table.table, &self.bytes, message, signature)

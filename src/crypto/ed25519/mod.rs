@@ -92,7 +92,7 @@ pub(super) fn good_ones(backend: Backend, checks: &[Check<'_>]) -> Vec<bool> {
     };
     match backend {
         Backend::Library => vec![false; checks.len()],
-        Backend::Scalar => portable::good_ones(checks, generator),
+        Backend::Scalar => portable::good_ones(&prepare::prepare(checks), generator),
         Backend::Avx512Ifma => in_lanes(checks, generator),
     }
 }
@@ -100,12 +100,15 @@ pub(super) fn good_ones(backend: Backend, checks: &[Check<'_>]) -> Vec<bool> {
 #[cfg(target_arch = "x86_64")]
 fn in_lanes(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
     match Lanes::detect() {
-        Some(lanes) => ifma::good_ones(lanes, checks, generator),
-        None => portable::good_ones(checks, generator),
+        Some(lanes) => {
+            let sums = prepare::prepare_in_lanes(lanes, checks);
+            ifma::good_ones(lanes, &sums, generator)
+        }
+        None => portable::good_ones(&prepare::prepare(checks), generator),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn in_lanes(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
-    portable::good_ones(checks, generator)
+    portable::good_ones(&prepare::prepare(checks), generator)
 }

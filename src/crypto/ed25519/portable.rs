@@ -2,49 +2,48 @@
 
 use super::field::invert_all;
 use super::point::{Addend, Point, canonical};
-use super::prepare::Check;
+use super::prepare::Sum;
 use super::table::{Entry, Table};
 use crate::crypto::combs::{BLOCK_ENTRIES, Size, entry_of};
 use crate::crypto::table_cache::KeyTable as _;
 
-/// Whether each signature is good, in the order of the checks.
-pub(super) fn good_ones(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
-    let sums: Vec<_> = checks
+/// Whether each sum is what it must be, in their order.
+pub(super) fn good_ones(sums: &[Sum<'_>], generator: &Table) -> Vec<bool> {
+    let points: Vec<_> = sums
         .iter()
-        .map(|check| add_up(check, generator).map(|sum| sum.fractions()))
+        .map(|sum| add_up(sum, generator).map(|point| point.fractions()))
         .collect();
     // No denominator is zero: the formulas are complete.
-    let mut inverses: Vec<_> = sums.iter().flatten().map(|&(_, _, z)| z).collect();
+    let mut inverses: Vec<_> = points.iter().flatten().map(|&(_, _, z)| z).collect();
     invert_all(&mut inverses);
     let mut inverses = inverses.into_iter();
-    checks
-        .iter()
-        .zip(sums)
-        .map(|(check, sum)| {
-            let (Some((x, y, _)), Some(inverse)) = (sum, inverses.next()) else {
+    sums.iter()
+        .zip(points)
+        .map(|(sum, point)| {
+            let (Some((x, y, _)), Some(inverse)) = (point, inverses.next()) else {
                 return false;
             };
-            canonical(x.times(inverse).is_odd(), y.times(inverse)) == check.r
+            canonical(x.times(inverse).is_odd(), y.times(inverse)) == sum.r
         })
         .collect()
 }
 
 /// The sum of all entries; `None` would be a table without the block that is asked for.
-fn add_up(check: &Check<'_>, generator: &Table) -> Option<Point> {
-    let size = check.table.size();
-    let mut sum = Point::NEUTRAL;
+fn add_up(sum: &Sum<'_>, generator: &Table) -> Option<Point> {
+    let size = sum.table.size();
+    let mut point = Point::NEUTRAL;
     for round in (0..size.rounds()).rev() {
         // The first time this is the neutral point.
-        sum = sum.double();
-        let combs = check.of_key.iter().skip(round).step_by(size.rounds());
+        point = point.double();
+        let combs = sum.of_key.iter().skip(round).step_by(size.rounds());
         for (block, &byte) in combs.enumerate() {
-            sum.add(check.table.block(size, block)?, byte)?;
+            point.add(sum.table.block(size, block)?, byte)?;
         }
     }
-    for (block, &byte) in check.of_generator.iter().enumerate() {
-        sum.add(generator.block(Size::Full, block)?, byte)?;
+    for (block, &byte) in sum.of_generator.iter().enumerate() {
+        point.add(generator.block(Size::Full, block)?, byte)?;
     }
-    Some(sum)
+    Some(point)
 }
 
 impl Point {

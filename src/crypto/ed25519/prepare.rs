@@ -4,7 +4,6 @@
 //! with k = SHA-512(R || A || M) modulo L and all three in the bytes that came. B and A have order L here
 //! (see [`key_point`]), so multiples may be exchanged for others that are equal modulo L.
 
-use aws_lc_rs::digest::{Context, SHA512};
 use curve25519_dalek::Scalar;
 use curve25519_dalek::traits::IsIdentity as _;
 use ed25519_dalek::VerifyingKey;
@@ -12,7 +11,12 @@ use ed25519_dalek::VerifyingKey;
 use super::point::Affine;
 use super::table::Table;
 use crate::crypto::combs::{COMBS, comb_bytes};
+#[cfg(target_arch = "x86_64")]
+use crate::crypto::lanes::Lanes;
 use crate::crypto::limbs::Limbs;
+#[cfg(target_arch = "x86_64")]
+use crate::crypto::sha512::sha512_all;
+use crate::crypto::sha512::{Digest512, Pieces, sha512};
 
 /// The order of the generator: 2^252 + 27742317777372353535851937790883648493.
 pub(super) const ORDER: Limbs = Limbs([
@@ -23,51 +27,86 @@ pub(super) const ORDER: Limbs = Limbs([
 ]);
 
 /// A signature to check.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::crypto) struct Check<'a> {
     /// The table of -A.
-    pub(super) table: &'a Table,
-    /// R as it came.
-    pub(super) r: Limbs,
-    /// Which entries of the generator's table, by comb.
-    pub(super) of_generator: [u8; COMBS],
-    /// Which entries of the key's table, by comb.
-    pub(super) of_key: [u8; COMBS],
+    table: &'a Table,
+    /// A, as it came.
+    key: &'a [u8; 32],
+    message: [&'a [u8]; 2],
+    /// R, as it came.
+    r: [u8; 32],
+    /// Below L.
+    s: Limbs,
 }
 
 impl<'a> Check<'a> {
     /// `None` where the signature is not of two parts of 32 bytes, or S not below L: it is not good.
     pub(super) fn new(
         table: &'a Table,
-        key: &[u8; 32],
-        message: &[&[u8]],
+        key: &'a [u8; 32],
+        message: [&'a [u8]; 2],
         signature: &[u8],
     ) -> Option<Self> {
         let (r, s) = signature.split_first_chunk::<32>()?;
         let s = Limbs::from_le_bytes(s.try_into().ok()?);
-        s.less(ORDER).then(|| Self {
+        s.less(ORDER).then_some(Self {
             table,
-            r: Limbs::from_le_bytes(r),
-            of_generator: combs(s),
-            of_key: combs(challenge(r, key, message)),
+            key,
+            message,
+            r: *r,
+            s,
         })
+    }
+
+    /// What is hashed.
+    fn pieces(&self) -> Pieces<'_> {
+        let [head, tail] = self.message;
+        [&self.r, self.key, head, tail]
     }
 }
 
-/// k.
-fn challenge(r: &[u8; 32], key: &[u8; 32], message: &[&[u8]]) -> Limbs {
-    let mut state = Context::new(&SHA512);
-    state.update(r);
-    state.update(key);
-    for part in message {
-        state.update(part);
+/// A check as the backends take it.
+#[derive(Debug, Clone)]
+pub(super) struct Sum<'a> {
+    /// The table of -A.
+    pub(super) table: &'a Table,
+    /// Which entries of the generator's table, by comb.
+    pub(super) of_generator: [u8; COMBS],
+    /// Which entries of the key's table, by comb.
+    pub(super) of_key: [u8; COMBS],
+    /// What the sum's canonical form must be: R.
+    pub(super) r: Limbs,
+}
+
+impl<'a> Sum<'a> {
+    fn new(check: &Check<'a>, digest: &Digest512) -> Self {
+        let k = Scalar::from_bytes_mod_order_wide(digest);
+        Self {
+            table: check.table,
+            of_generator: combs(check.s),
+            of_key: combs(Limbs::from_le_bytes(k.as_bytes())),
+            r: Limbs::from_le_bytes(&check.r),
+        }
     }
-    let mut digest = [0; 64];
-    for (to, from) in digest.iter_mut().zip(state.finish().as_ref()) {
-        *to = *from;
-    }
-    let scalar = Scalar::from_bytes_mod_order_wide(&digest);
-    Limbs::from_le_bytes(scalar.as_bytes())
+}
+
+/// Prepares a batch, one signature after the other.
+pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Vec<Sum<'a>> {
+    checks
+        .iter()
+        .map(|check| Sum::new(check, &sha512(&check.pieces())))
+        .collect()
+}
+
+/// Prepares a batch, and hashes in lanes.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn prepare_in_lanes<'a>(lanes: Lanes, checks: &[Check<'a>]) -> Vec<Sum<'a>> {
+    let messages: Vec<Pieces<'_>> = checks.iter().map(Check::pieces).collect();
+    let digests = sha512_all(lanes, &messages);
+    let sums = checks.iter().zip(&digests);
+    sums.map(|(check, digest)| Sum::new(check, digest))
+        .collect()
 }
 
 /// The combs of a number below L.

@@ -2,7 +2,7 @@
 //! side, one in each lane.
 //!
 //! ```text
-//!  checks --> grouped by size of table --> groups of eight, the last one filled up
+//!  sums --> grouped by size of table --> groups of eight, the last one filled up
 //!                                               |
 //!                per comb: eight entries --> transposed into lanes (load) --> added (point, field)
 //!                                               |
@@ -21,7 +21,7 @@ mod tests;
 
 use super::field::{Fe, invert_all};
 use super::portable;
-use super::prepare::Check;
+use super::prepare::Sum;
 use super::table::{Entry, Table};
 use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, entry_of};
 use crate::crypto::lanes::{LANES, Lanes, Row, prefetch, row, to_row};
@@ -30,23 +30,23 @@ use crate::crypto::table_cache::KeyTable as _;
 use field::Factor;
 use point::{Entries, Fractions, Points};
 
-/// Whether each signature is good, in the order of the checks.
+/// Whether each sum is what it must be, in their order.
 #[expect(unsafe_code, reason = "instructions that not every CPU has")]
-pub(super) fn good_ones(_: Lanes, checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
+pub(super) fn good_ones(_: Lanes, sums: &[Sum<'_>], generator: &Table) -> Vec<bool> {
     // A group takes as long for one as for eight, and longer than the portable code for one.
-    if let [alone] = checks {
+    if let [alone] = sums {
         return portable::good_ones(std::slice::from_ref(alone), generator);
     }
     // SAFETY: who has a `Lanes` found the CPU to have what the function needs.
-    unsafe { good_groups(checks, generator) }
+    unsafe { good_groups(sums, generator) }
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn good_groups(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
-    let mut order: Vec<(usize, &Check<'_>)> = checks.iter().enumerate().collect();
-    order.sort_by_key(|(_, check)| check.table.size());
-    let mut groups = Vec::with_capacity(checks.len().div_ceil(LANES) + Size::COUNT);
-    let mut sums = Vec::with_capacity(groups.capacity());
+fn good_groups(sums: &[Sum<'_>], generator: &Table) -> Vec<bool> {
+    let mut order: Vec<(usize, &Sum<'_>)> = sums.iter().enumerate().collect();
+    order.sort_by_key(|(_, sum)| sum.table.size());
+    let mut groups = Vec::with_capacity(sums.len().div_ceil(LANES) + Size::COUNT);
+    let mut points = Vec::with_capacity(groups.capacity());
     for same_size in order.chunk_by(|(_, a), (_, b)| a.table.size() == b.table.size()) {
         for some in same_size.chunks(LANES) {
             let Some(group) = Group::new(some) else {
@@ -56,13 +56,14 @@ fn good_groups(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
                 continue;
             };
             groups.push((some, group));
-            sums.push(sum.fractions());
+            points.push(sum.fractions());
         }
     }
-    let mut good = vec![false; checks.len()];
-    for ((some, group), (sum, inverse)) in groups.iter().zip(sums.iter().zip(inverses(&sums))) {
-        let x = sum.x.times(inverse).factor();
-        let y = sum.y.times(inverse).factor();
+    let mut good = vec![false; sums.len()];
+    for ((some, group), (point, inverse)) in groups.iter().zip(points.iter().zip(inverses(&points)))
+    {
+        let x = point.x.times(inverse).factor();
+        let y = point.y.times(inverse).factor();
         let equal = Factor::encodes(x, y, group.expected());
         for (lane, (at, _)) in some.iter().enumerate() {
             if let Some(good) = good.get_mut(*at) {
@@ -73,19 +74,19 @@ fn good_groups(checks: &[Check<'_>], generator: &Table) -> Vec<bool> {
     good
 }
 
-/// 1/Z of every sum, with one inversion. No Z is zero: the formulas are complete.
+/// 1/Z of every point, with one inversion. No Z is zero: the formulas are complete.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn inverses(sums: &[Fractions]) -> Vec<Factor> {
+fn inverses(points: &[Fractions]) -> Vec<Factor> {
     let mut product = Factor::splat([1, 0, 0, 0, 0]);
-    let mut inverses: Vec<Factor> = Vec::with_capacity(sums.len());
-    for sum in sums {
+    let mut inverses: Vec<Factor> = Vec::with_capacity(points.len());
+    for point in points {
         inverses.push(product);
-        product = product.times(sum.z).factor();
+        product = product.times(point.z).factor();
     }
     let mut inverse = inverse_of_each_lane(product);
-    for (before, sum) in inverses.iter_mut().zip(sums).rev() {
+    for (before, point) in inverses.iter_mut().zip(points).rev() {
         *before = before.times(inverse).factor();
-        inverse = inverse.times(sum.z).factor();
+        inverse = inverse.times(point.z).factor();
     }
     inverses
 }
@@ -121,22 +122,22 @@ fn from_rows(rows: &[Row; 4]) -> Factor {
     Factor::from_words(rows.each_ref().map(|words| row(words)))
 }
 
-/// Up to eight checks whose tables have one size.
+/// Up to eight sums whose tables have one size.
 struct Group<'a> {
-    checks: [&'a Check<'a>; LANES],
+    sums: [&'a Sum<'a>; LANES],
     size: Size,
 }
 
 impl<'a> Group<'a> {
     /// Lanes that nobody needs do what the first one does.
-    fn new(some: &[(usize, &'a Check<'a>)]) -> Option<Self> {
+    fn new(some: &[(usize, &'a Sum<'a>)]) -> Option<Self> {
         let (_, first) = some.first()?;
-        let mut checks = [*first; LANES];
-        for (lane, (_, check)) in checks.iter_mut().zip(some) {
-            *lane = check;
+        let mut sums = [*first; LANES];
+        for (lane, (_, sum)) in sums.iter_mut().zip(some) {
+            *lane = sum;
         }
         Some(Self {
-            checks,
+            sums,
             size: first.table.size(),
         })
     }
@@ -169,9 +170,9 @@ impl<'a> Group<'a> {
 
     fn of_keys(&self) -> Option<[Step<'a>; COMBS]> {
         let mut steps = [Step::NOTHING; COMBS];
-        for (lane, check) in self.checks.into_iter().enumerate() {
-            for (comb, (step, &byte)) in steps.iter_mut().zip(&check.of_key).enumerate() {
-                let block = check.table.block(self.size, comb / self.size.rounds())?;
+        for (lane, sum) in self.sums.into_iter().enumerate() {
+            for (comb, (step, &byte)) in steps.iter_mut().zip(&sum.of_key).enumerate() {
+                let block = sum.table.block(self.size, comb / self.size.rounds())?;
                 step.set(lane, block, byte)?;
             }
         }
@@ -182,8 +183,8 @@ impl<'a> Group<'a> {
         let mut steps = [Step::NOTHING; COMBS];
         for (comb, step) in steps.iter_mut().enumerate() {
             let block = generator.block(Size::Full, comb)?;
-            for (lane, check) in self.checks.into_iter().enumerate() {
-                step.set(lane, block, *check.of_generator.get(comb)?)?;
+            for (lane, sum) in self.sums.into_iter().enumerate() {
+                step.set(lane, block, *sum.of_generator.get(comb)?)?;
             }
         }
         Some(steps)
@@ -194,8 +195,8 @@ impl<'a> Group<'a> {
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn expected(&self) -> Factor {
         let mut rows = [[0; LANES]; 4];
-        for (lane, check) in self.checks.iter().enumerate() {
-            set_lane(&mut rows, lane, check.r);
+        for (lane, sum) in self.sums.iter().enumerate() {
+            set_lane(&mut rows, lane, sum.r);
         }
         from_rows(&rows)
     }

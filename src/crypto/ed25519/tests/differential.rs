@@ -90,8 +90,7 @@ fn random_ed25519_signatures_get_the_librarys_verdict() {
         if batch % 10_000 == 9_999 {
             println!("{} signatures", (batch + 1) * BATCH);
         }
-        let mut expected = Vec::new();
-        let mut checks: Vec<Check<'_>> = Vec::new();
+        let mut batch_of: Vec<(&Key, Signed)> = Vec::new();
         // Batches of all lengths, and of few keys or many.
         let (length, keys_used) = (1 + random.below(BATCH), 1 + random.below(KEYS));
         for _ in 0..if batch % 4 == 0 { length } else { BATCH } {
@@ -101,6 +100,11 @@ fn random_ed25519_signatures_get_the_librarys_verdict() {
             let signer = &keys[at];
             let mut signed = response(nonce, r, signer.secret, &signer.bytes(), message);
             let key = &keys[damage(&mut signed, at, &mut random)];
+            batch_of.push((key, signed));
+        }
+        let mut expected = Vec::new();
+        let mut checks: Vec<Check<'_>> = Vec::new();
+        for (key, signed) in &batch_of {
             let verdict = signed.library_says(&key.library);
             let Some(check) = signed.check(key, &key.tables[0]) else {
                 assert!(!verdict, "{signed:?}");

@@ -62,9 +62,14 @@ impl Signed {
     }
 
     /// `None` where S is not below L.
-    fn check<'a>(&self, key: &Key, table: &'a Table) -> Option<Check<'a>> {
+    fn check<'a>(&'a self, key: &'a Key, table: &'a Table) -> Option<Check<'a>> {
         let (head, tail) = self.message.split_at(3);
-        Check::new(table, &key.bytes(), &[head, tail], &self.signature())
+        Check::new(
+            table,
+            key.library.as_bytes(),
+            [head, tail],
+            &self.signature(),
+        )
     }
 }
 
@@ -127,8 +132,8 @@ fn check(key: &Key, signed: &Signed, other: (&Key, &Signed)) {
             assert_eq!(alone, [expected], "{backend} {:?} {signed:?}", table.size());
             let filler = other.1.check(other.0, &other.0.tables[0]).unwrap();
             for place in [0, 7, 8, 18] {
-                let mut checks = vec![filler.clone(); 19];
-                checks[place] = check.clone();
+                let mut checks = [filler; 19];
+                checks[place] = check;
                 let mut all = [true; 19];
                 all[place] = expected;
                 assert_eq!(good_ones(backend, &checks), all, "{backend} {place}");
