@@ -34,8 +34,8 @@ use crate::crypto::{self, Backend};
 #[derive(Debug, Parser)]
 #[command(name = "heddle", version, about, disable_help_subcommand = true)]
 struct Heddle {
-    /// What verifies P-256 signatures: library, scalar or avx512ifma. The verdicts are the same; without
-    /// this and without HEDDLE_CRYPTO_BACKEND it is the fastest that the CPU has
+    /// What verifies P-256 and Ed25519 signatures: library, scalar or avx512ifma. The verdicts are the
+    /// same; without this and without HEDDLE_CRYPTO_BACKEND it is the fastest that the CPU has
     #[arg(long, global = true, value_name = "NAME")]
     crypto_backend: Option<String>,
     #[command(subcommand)]
