@@ -28,6 +28,7 @@ pub(super) struct Entry {
     pub(super) product: [u64; 4],
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Entry {
     /// Stands where no entry was chosen yet.
     pub(super) const NOTHING: Self = Self {

@@ -1,6 +1,7 @@
 //! The lanes beside the library.
 
 use super::sha512;
+#[cfg(target_arch = "x86_64")]
 use crate::crypto::tests::numbers::Random;
 
 #[test]

@@ -60,7 +60,7 @@ fn random_bytes(random: &mut Random) -> [u8; 32] {
 /// Half of the signatures stay as they are. Tells which key verifies.
 fn damage(signed: &mut Signed, key: usize, random: &mut Random) -> usize {
     let bit = random.below(256);
-    match random.below(12) {
+    match random.below(16) {
         0 => flip(&mut signed.r, bit),
         1 => flip(&mut signed.s, bit),
         2 => flip(&mut signed.message, bit),
