@@ -22,6 +22,7 @@ mod hash;
 mod key;
 mod p256;
 mod rsa;
+mod sha_lanes;
 
 #[cfg(test)]
 mod tests;
