@@ -1,6 +1,8 @@
 //! Every digest beside that of the library: of the lanes, and of the schedule alone over a compression
 //! function in plain code, which runs on any CPU.
 
+use std::sync::LazyLock;
+
 use super::schedule::{self, Runs, States};
 use super::{Block, LANES, Pieces, digests, one_by_one};
 use crate::crypto::p256::Backend;
@@ -66,11 +68,11 @@ fn compressed(state: [u32; 8], block: &Block) -> [u32; 8] {
         words.push(sum.wrapping_add(small_0).wrapping_add(small_1));
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
-    for (word, constant) in words.into_iter().zip(constants()) {
+    for (word, constant) in words.into_iter().zip(CONSTANTS.iter()) {
         let one = h
             .wrapping_add(xor(e, [6, 11, 25]))
             .wrapping_add((e & f) ^ (!e & g))
-            .wrapping_add(constant)
+            .wrapping_add(*constant)
             .wrapping_add(word);
         let two = xor(a, [2, 13, 22]).wrapping_add((a & b) ^ (a & c) ^ (b & c));
         (h, g, f, e) = (g, f, e, d.wrapping_add(one));
@@ -84,7 +86,7 @@ fn compressed(state: [u32; 8], block: &Block) -> [u32; 8] {
 }
 
 /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
-fn constants() -> Vec<u32> {
+static CONSTANTS: LazyLock<Vec<u32>> = LazyLock::new(|| {
     let is_prime = |number: &u128| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
     let root = |prime: u128| {
         // The integer cube root of prime * 2^96.
@@ -100,7 +102,7 @@ fn constants() -> Vec<u32> {
         u32::try_from(low & 0xffff_ffff).unwrap()
     };
     (2..).filter(is_prime).take(64).map(root).collect()
-}
+});
 
 /// SplitMix64.
 struct Random(u64);
