@@ -6,8 +6,13 @@
 /// A block's size: what Fabric's gRPC limit lets through (100 MiB).
 pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 
-/// Blocks that one queue between two stages holds.
-pub const STAGE_QUEUE_BLOCKS: usize = 8;
+/// Blocks that one queue between two stages holds: enough that no stage waits for another's hand, few
+/// enough that a block meets its own bytes in the cache.
+pub const STAGE_QUEUE_BLOCKS: usize = 2;
+
+/// Blocks that the queue in front of commit holds: what waits there while a disk syncs slowly, becomes
+/// durable with the next sync.
+pub const COMMIT_QUEUE_BLOCKS: usize = 16;
 
 /// Buffers of blocks that wait to be used again.
 pub const BLOCK_BUFFERS_KEPT: usize = 64;
@@ -78,6 +83,26 @@ pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 /// signatures with the small one.
 pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
 
+/// Ed25519 keys of accepted identities that are known for tables of multiples, over all channels.
+pub const ED25519_KEYS_KNOWN_MAX: usize = 1 << 16;
+
+/// Bytes of small tables, 12 KiB each: keys in use.
+pub const ED25519_WARM_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of large tables, 96 KiB each: keys that sign very much, such as endorsers'.
+pub const ED25519_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Signatures that a key must have had verified before its small table is computed, which takes about
+/// as long as verifying 2 signatures without one.
+pub const ED25519_WARM_AFTER_SIGNATURES: u32 = 4;
+
+/// Signatures more before its large table is computed, which takes about as long as verifying 200
+/// signatures with the small one.
+pub const ED25519_HOT_AFTER_SIGNATURES: u32 = 1024;
+
+/// Bytes of a message that is hashed beside seven others for Ed25519, each of which is copied.
+pub const SHA512_LANE_BYTES_MAX: usize = 64 << 10;
+
 /// Names whose chaincode definition, or lack of one, is remembered on one channel.
 pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 
@@ -88,6 +113,12 @@ pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 
 /// How much a segment grows at a time: syncing is far cheaper while a file's size stays.
 pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;
+
+/// Bytes of the newest blocks that the system should keep in memory, for those who follow the chain.
+pub const RECENT_BYTES_CACHED: u64 = 32 << 20;
+
+/// Bytes of older blocks that it is told of at a time.
+pub const FORGOTTEN_BYTES_STEP: u64 = 4 << 20;
 
 /// A stored block: what an orderer sends, and what the peer adds (a byte per transaction and its
 /// commit hash).
@@ -101,6 +132,15 @@ pub const OVERLAY_BLOCKS_MAX: usize = 128;
 
 /// Bytes of the update batches of these blocks.
 pub const OVERLAY_BYTES_MAX: usize = 256 << 20;
+
+/// Durable blocks that are brought into the state database together; they do not wait for more.
+pub const APPLY_GROUP_BLOCKS: usize = 32;
+
+/// Bytes of the update batches of such a group.
+pub const APPLY_GROUP_BYTES: usize = 32 << 20;
+
+/// How long a durable block waits for others at most before it is brought into the state database.
+pub const APPLY_GROUP_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What the state database of a channel may take of the address space at first; it doubles as needed.
 pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
@@ -126,6 +166,9 @@ pub const RANGE_CHUNK_BYTES_MAX: usize = 1 << 20;
 const _: () = {
     // A record's length has 32 bits.
     assert!(STORED_BLOCK_BYTES_MAX < u32::MAX as usize);
+    // The overlay has room for the next blocks while a group is brought into the state.
+    assert!(2 * APPLY_GROUP_BLOCKS <= OVERLAY_BLOCKS_MAX);
+    assert!(2 * APPLY_GROUP_BYTES <= OVERLAY_BYTES_MAX);
     // One group of a recovery fits into the overlay.
     assert!(REPLAY_GROUP_BLOCKS <= OVERLAY_BLOCKS_MAX);
 };

@@ -13,6 +13,7 @@ use super::compare::{Comparison, Difference};
 use super::error::CliError;
 use super::open::{Missing, clock, open};
 use super::progress::Progress;
+use super::run_meter::RunMeter;
 use super::summary::{Summary, write_trace};
 use crate::commit::CommittedBlock;
 use crate::ingress::{self, BlockSource, KnownBlocks, Resuming, SourceProgress};
@@ -22,7 +23,6 @@ use crate::mvcc::ValidatedBlock;
 use crate::notify::CommitListener;
 use crate::pipeline::{Pipeline, PipelineOptions, Stop};
 use crate::sys::clock::{Clock, Instant};
-use crate::sys::process::usage;
 use crate::types::{BlockNumber, Digest, ValidationCode};
 
 #[derive(Debug, Args)]
@@ -57,8 +57,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     let source = ingress::open(&args.source)?;
     let ledger = open(&args.ledger, Missing::Create, args.json)?;
     let mut source = Resuming::new(source, Known::of(&ledger)?);
-    let start = clock.now();
-    let before = usage();
+    let meter = RunMeter::start(&clock, ledger.dir());
     let options = PipelineOptions {
         workers,
         trace: args.trace.is_some(),
@@ -66,9 +65,10 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
     };
     let mut pipeline =
         Pipeline::new(&ledger, &clock, options).map_err(|stop| stopped(&ledger, stop))?;
-    let mut listener = ImportListener::new(args, Arc::clone(&clock), start, source.progress());
+    let mut listener =
+        ImportListener::new(args, Arc::clone(&clock), meter.started(), source.progress());
     let outcome = pipeline.run(&mut source, &mut listener);
-    let wall = clock.now().since(start);
+    let spent = meter.read();
     let ImportListener { tally, bar, .. } = listener;
     bar.finish();
     let report = pipeline.gauges().read();
@@ -81,9 +81,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, CliError> {
         skipped: source.skipped(),
         workers,
         tally: &tally,
-        wall,
-        before,
-        after: usage(),
+        spent,
         report: &report,
         durable_syncs: ledger.durable_syncs(),
         compared: args.compare,

@@ -16,6 +16,7 @@ mod import;
 mod inspect;
 mod open;
 mod progress;
+mod run_meter;
 mod serve_ingest;
 mod summary;
 

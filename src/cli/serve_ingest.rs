@@ -18,6 +18,7 @@ use super::error::{CliError, one_line};
 use super::import::{Tally, workers};
 use super::open::{Missing, clock, open};
 use super::progress::Progress;
+use super::run_meter::RunMeter;
 use super::summary::Summary;
 use crate::commit::CommittedBlock;
 use crate::ingress::KnownBlocks;
@@ -25,7 +26,6 @@ use crate::ingress::ingest::{Desk, Hub, IngestAddress, IngestSource, Listeners, 
 use crate::ledger::{self, Ledger};
 use crate::notify::CommitListener;
 use crate::pipeline::{IngestDoor, Pipeline, PipelineOptions, Stop};
-use crate::sys::process::usage;
 use crate::types::{BlockNumber, Digest};
 
 /// Validates and commits the blocks that feeders push over local sockets.
@@ -69,7 +69,7 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
     let hub = Arc::new(hub);
     announce(args, &ledger, reactor.listeners().addresses())?;
 
-    let (start, before) = (clock.now(), usage());
+    let meter = RunMeter::start(&clock, ledger.dir());
     let options = PipelineOptions {
         workers,
         ..PipelineOptions::default()
@@ -100,9 +100,7 @@ pub(super) fn serve_ingest(args: &ServeIngestArgs) -> Result<ExitCode, CliError>
         skipped: 0,
         workers,
         tally: &tally,
-        wall: clock.now().since(start),
-        before,
-        after: usage(),
+        spent: meter.read(),
         report: &pipeline.gauges().read(),
         durable_syncs: ledger.durable_syncs(),
         compared: false,

@@ -2,17 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::import::Tally;
+use super::run_meter::Spent;
 use crate::ingress::ingest::IngestTally;
 use crate::metrics::StageReading;
 use crate::pipeline::Report;
 use crate::sys::file::create_for_writing;
-use crate::sys::process::Usage;
 
 /// Everything that an import ends with.
 #[derive(Debug)]
@@ -22,9 +21,7 @@ pub(super) struct Summary<'s> {
     pub(super) skipped: u64,
     pub(super) workers: usize,
     pub(super) tally: &'s Tally,
-    pub(super) wall: Duration,
-    pub(super) before: Usage,
-    pub(super) after: Usage,
+    pub(super) spent: Spent,
     pub(super) report: &'s Report,
     pub(super) durable_syncs: u64,
     pub(super) compared: bool,
@@ -68,16 +65,30 @@ impl Summary<'_> {
         writeln!(
             out,
             "{:.2} s: {:.0} tx/s, {:.1} CPU-us per transaction, {:.0} % of one core busy, {} workers",
-            self.wall.as_secs_f64(),
+            self.spent.wall.as_secs_f64(),
             self.transactions_per_second(),
             self.cpu_us_per_transaction(),
             self.cpu_share() * 100.0,
             self.workers
         )?;
+        let load = self.spent.load;
+        let percent = |share: Option<f64>| {
+            share.map_or_else(
+                || "unknown".to_owned(),
+                |share| format!("{:.1} %", share * 100.0),
+            )
+        };
+        writeln!(
+            out,
+            "the whole machine: cores busy {}, disk busy {}; at its limit: {}",
+            percent(load.cores),
+            percent(load.disk),
+            load.limit()
+        )?;
         writeln!(
             out,
             "peak memory {} MB, {} durable syncs, at most {} blocks in flight",
-            self.after.resident_bytes_peak >> 20,
+            self.spent.memory_bytes_peak >> 20,
             self.durable_syncs,
             self.report.blocks_in_flight_max
         )?;
@@ -160,12 +171,17 @@ impl Summary<'_> {
             "blocks_skipped": self.skipped,
             "codes": codes,
             "workers": self.workers,
-            "wall_s": self.wall.as_secs_f64(),
-            "cpu_s": self.cpu().as_secs_f64(),
+            "wall_s": self.spent.wall.as_secs_f64(),
+            "cpu_s": self.spent.cpu.as_secs_f64(),
             "transactions_per_s": self.transactions_per_second(),
             "cpu_us_per_transaction": self.cpu_us_per_transaction(),
             "cores_busy": self.cpu_share(),
-            "peak_memory_bytes": self.after.resident_bytes_peak,
+            "machine": {
+                "cores_busy": self.spent.load.cores,
+                "disk_busy": self.spent.load.disk,
+                "limit": self.spent.load.limit(),
+            },
+            "peak_memory_bytes": self.spent.memory_bytes_peak,
             "durable_syncs": self.durable_syncs,
             "blocks_in_flight_max": self.report.blocks_in_flight_max,
             "stages": stages,
@@ -209,21 +225,17 @@ impl Summary<'_> {
         })
     }
 
-    fn cpu(&self) -> Duration {
-        self.after.cpu().saturating_sub(self.before.cpu())
-    }
-
     fn cpu_share(&self) -> f64 {
-        self.cpu().as_secs_f64() / self.wall.as_secs_f64().max(1e-9)
+        self.spent.cpu.as_secs_f64() / self.spent.wall.as_secs_f64().max(1e-9)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     fn transactions_per_second(&self) -> f64 {
-        self.tally.transactions as f64 / self.wall.as_secs_f64().max(1e-9)
+        self.tally.transactions as f64 / self.spent.wall.as_secs_f64().max(1e-9)
     }
 
     fn cpu_us_per_transaction(&self) -> f64 {
-        self.per_transaction(self.cpu().as_secs_f64() * 1e6)
+        self.per_transaction(self.spent.cpu.as_secs_f64() * 1e6)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate")]

@@ -1,7 +1,5 @@
 //! Groups of blocks: as many as are waiting become durable with one sync.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::serialize::serialize_block;
@@ -73,23 +71,6 @@ fn commit_block(validated: &ValidatedBlock) -> CommitBlock {
         batch: PendingBatch::clone(validated.batch()),
         commit_hash: validated.commit_hash(),
         is_config: validated.config_changed(),
-    }
-}
-
-/// Brings durable blocks into the state database until `ended` says that no more come and none is
-/// left.
-///
-/// # Errors
-/// The ledger failed.
-pub fn apply_until(ledger: &Ledger, ended: &dyn Fn() -> bool) -> Result<(), ledger::Error> {
-    loop {
-        // Asked first: blocks that come before it says yes are applied below.
-        let last = ended();
-        if ledger.wait_for_blocks(Duration::from_millis(if last { 0 } else { 20 })) {
-            ledger.apply()?;
-        } else if last {
-            return Ok(());
-        }
     }
 }
 

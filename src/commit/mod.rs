@@ -11,5 +11,5 @@
 pub mod group;
 pub mod serialize;
 
-pub use group::{CommittedBlock, apply_until, commit_group, next_group};
+pub use group::{CommittedBlock, commit_group, next_group};
 pub use serialize::{BlockParts, serialize_block};

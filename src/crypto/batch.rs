@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use crate::crypto::hash::sha3_256_parts;
-use crate::crypto::p256::{self, Answer, Backend, LeasedTable, Numbers, Slot};
+use crate::crypto::p256::{self, Answer, Numbers};
 use crate::crypto::sha_lanes::{self, Pieces};
-use crate::crypto::{EcdsaKey, PublicKey, SignatureHash, ecdsa, sha256_parts};
+use crate::crypto::table_cache::{KeyTable, LeasedTable, Slot};
+use crate::crypto::{
+    Backend, EcdsaKey, Ed25519Key, PublicKey, SignatureHash, ecdsa, ed25519, sha256_parts,
+};
 use crate::types::Digest;
 
 /// A message in two pieces: what is signed is `head` followed by `tail`.
@@ -55,8 +58,10 @@ pub fn verify_batch_with(backend: Backend, jobs: &[SignatureJob<'_>]) -> Vec<boo
         .zip(verdicts.chunks_mut(JOBS_TOGETHER))
     {
         let tables = match backend {
-            Backend::Library => Tables::default(),
-            Backend::Scalar | Backend::Avx512Ifma => Tables::of(jobs),
+            Backend::Library => Tables::none(),
+            Backend::Scalar | Backend::Avx512Ifma => {
+                Tables::of(jobs.iter().map(|job| job.key.p256_slot()))
+            }
         };
         verify_together(backend, jobs, &tables, verdicts);
     }
@@ -68,21 +73,26 @@ struct Pending<'a, 'v> {
     job: &'a SignatureJob<'a>,
     key: &'a EcdsaKey,
     /// What a backend checks: the numbers of a P-256 signature, and its key's table.
-    numbers: Option<(Numbers, &'a LeasedTable)>,
+    numbers: Option<(Numbers, &'a LeasedTable<p256::Table>)>,
     verdict: &'v mut bool,
 }
 
 fn verify_together(
     backend: Backend,
     jobs: &[SignatureJob<'_>],
-    tables: &Tables,
+    tables: &Tables<p256::Table>,
     verdicts: &mut [bool],
 ) {
     let mut pending = Vec::with_capacity(jobs.len());
+    let mut of_ed25519 = Vec::new();
     for (at, (job, verdict)) in jobs.iter().zip(verdicts).enumerate() {
-        let PublicKey::Ecdsa(key) = job.key else {
-            *verdict = verify(job);
-            continue;
+        let key = match job.key {
+            PublicKey::Ecdsa(key) => key,
+            PublicKey::Ed25519(key) => {
+                of_ed25519.push(PendingEd25519 { job, key, verdict });
+                continue;
+            }
+            PublicKey::Rsa(_) => continue,
         };
         let numbers = match tables.of_job(at) {
             None => None,
@@ -99,6 +109,7 @@ fn verify_together(
             verdict,
         });
     }
+    verify_ed25519(backend, of_ed25519);
     let digests = digests(backend, &pending);
     let checks: Vec<_> = pending
         .iter()
@@ -139,23 +150,71 @@ fn digests(backend: Backend, pending: &[Pending<'_, '_>]) -> Vec<Digest> {
         .collect()
 }
 
+/// An Ed25519 signature to verify.
+struct PendingEd25519<'a, 'v> {
+    job: &'a SignatureJob<'a>,
+    key: &'a Ed25519Key,
+    verdict: &'v mut bool,
+}
+
+fn verify_ed25519(backend: Backend, pending: Vec<PendingEd25519<'_, '_>>) {
+    let tables = match backend {
+        Backend::Library => Tables::none(),
+        Backend::Scalar | Backend::Avx512Ifma => {
+            Tables::of(pending.iter().map(|pending| pending.key.table_slot()))
+        }
+    };
+    let mut checks = Vec::with_capacity(pending.len());
+    let mut checked = Vec::with_capacity(pending.len());
+    for (at, pending) in pending.into_iter().enumerate() {
+        let SignedMessage { head, tail } = pending.job.message;
+        let (key, signature) = (pending.key, pending.job.signature);
+        let check = tables
+            .of_job(at)
+            .and_then(|table| key.check(table, [head, tail], signature));
+        match check {
+            Some(check) => {
+                checks.push(check);
+                checked.push(pending);
+            }
+            None => *pending.verdict = key.verify(&[head, tail], signature),
+        }
+    }
+    for (pending, good) in checked
+        .into_iter()
+        .zip(ed25519::good_ones(backend, &checks))
+    {
+        let SignedMessage { head, tail } = pending.job.message;
+        // The library has the last word on what was not found good.
+        *pending.verdict = good || pending.key.verify(&[head, tail], pending.job.signature);
+    }
+}
+
 /// The tables of the keys of some jobs.
-#[derive(Default)]
-struct Tables {
-    tables: Vec<Option<Arc<LeasedTable>>>,
+struct Tables<T: KeyTable> {
+    tables: Vec<Option<Arc<LeasedTable<T>>>>,
     /// Per job, where its key's table stands.
     by_job: Vec<Option<usize>>,
 }
 
-impl Tables {
+impl<T: KeyTable> Tables<T> {
+    fn none() -> Self {
+        Self {
+            tables: Vec::new(),
+            by_job: Vec::new(),
+        }
+    }
+
     /// Looks each key up once, so that a table counts as many uses as it gets before it is decided
     /// whether it is worth computing.
-    fn of(jobs: &[SignatureJob<'_>]) -> Self {
-        let mut slots: Vec<(&Arc<Slot>, u32)> = Vec::new();
-        let by_job = jobs
-            .iter()
-            .map(|job| {
-                let slot = job.key.table_slot()?;
+    fn of<'a>(slots_by_job: impl Iterator<Item = Option<&'a Arc<Slot<T>>>>) -> Self
+    where
+        T: 'a,
+    {
+        let mut slots: Vec<(&Arc<Slot<T>>, u32)> = Vec::new();
+        let by_job = slots_by_job
+            .map(|slot| {
+                let slot = slot?;
                 // The same few keys sign again and again: the last ones first.
                 let known = slots
                     .iter()
@@ -175,7 +234,7 @@ impl Tables {
         Self { tables, by_job }
     }
 
-    fn of_job(&self, at: usize) -> Option<&LeasedTable> {
+    fn of_job(&self, at: usize) -> Option<&LeasedTable<T>> {
         let table = (*self.by_job.get(at)?)?;
         self.tables.get(table)?.as_deref()
     }

@@ -52,14 +52,16 @@ impl Dispatched<'_> {
 
 /// The namespaces that are validated: the invoked chaincode, then those that the transaction writes,
 /// in the order of the read-write set. Fabric visits them in random order (appendix D).
-pub(super) fn validated_namespaces<'a>(call: &ChaincodeCall<'a>) -> Vec<&'a str> {
-    let mut names = vec![call.header_name];
-    for ns in &call.rwset.namespaces {
-        if ns.writes_anything() && ns.name != call.header_name {
-            names.push(ns.name);
-        }
-    }
-    names
+pub(super) fn validated_namespaces<'c, 'a>(
+    call: &'c ChaincodeCall<'a>,
+) -> impl Iterator<Item = &'a str> + use<'c, 'a> {
+    let invoked = call.header_name;
+    let written = call
+        .rwset
+        .namespaces
+        .iter()
+        .filter(move |ns| ns.writes_anything() && ns.name != invoked);
+    std::iter::once(invoked).chain(written.map(|ns| ns.name))
 }
 
 impl Context<'_> {

@@ -40,7 +40,7 @@ impl Records {
         }
     }
 
-    /// The next record, in `bytes`, which is empty; `None` at the end of the file.
+    /// The next record, in the buffer `bytes`; `None` at the end of the file.
     ///
     /// # Errors
     /// The file cannot be read, ends within a record, or a length is none that a record can have.
@@ -68,38 +68,59 @@ impl Records {
         self.offset
     }
 
-    /// Reads up to `length` bytes into an empty buffer; fewer at the end of the file.
+    /// Reads up to `length` bytes into a buffer, whatever is in it; fewer at the end of the file.
     fn read_up_to(&mut self, length: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
-        // The claimed length is not trusted with much memory before the bytes are there.
-        let length_trusted = usize::try_from(length).unwrap_or(0);
-        // With some room, so that the buffer is large enough for the next block, too.
-        let room = length_trusted.saturating_add(length_trusted / 8);
-        bytes.reserve(room.min(limits::BLOCK_BUFFER_BYTES_KEPT));
-        self.input
-            .by_ref()
-            .take(length)
-            .read_to_end(bytes)
-            .map_err(|source| {
-                // A compressed file that ends too early.
-                if source.kind() == ErrorKind::UnexpectedEof {
-                    return self.truncated(length, 0);
-                }
-                SourceError::Io {
-                    path: self.path.clone(),
-                    source,
-                }
-            })?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let mut filled = 0;
+        while filled < length {
+            // The claimed length is not trusted with much memory before the bytes are there.
+            let until = length.min(filled.saturating_add(limits::BLOCK_BUFFER_BYTES_KEPT));
+            // What a used buffer holds is written over: zeros are only written where it grows.
+            if bytes.len() < until {
+                // With some room, so that the buffer is large enough for the next block, too.
+                bytes.reserve_exact(until + until / 8 - bytes.len());
+                bytes.resize(until, 0);
+            }
+            let room = bytes.get_mut(filled..until).unwrap_or_default();
+            let count = self.fill(room, length)?;
+            filled += count;
+            if count == 0 {
+                break;
+            }
+        }
+        bytes.truncate(filled);
         Ok(())
+    }
+
+    /// Reads once, something unless the file is at its end; `expected` bytes should be there.
+    fn fill(&mut self, room: &mut [u8], expected: usize) -> Result<usize, SourceError> {
+        loop {
+            let error = match self.input.read(room) {
+                Ok(count) => return Ok(count),
+                Err(error) => error,
+            };
+            if error.kind() == ErrorKind::Interrupted {
+                continue;
+            }
+            // A compressed file that ends too early.
+            if error.kind() == ErrorKind::UnexpectedEof {
+                return Err(self.truncated(expected as u64, 0));
+            }
+            return Err(SourceError::Io {
+                path: self.path.clone(),
+                source: error,
+            });
+        }
     }
 
     /// The varint in front of a record and how many bytes it took; `None` at the end of the file.
     fn read_length(&mut self) -> Result<Option<(u64, u64)>, SourceError> {
         let mut length = 0_u64;
-        let mut byte = Vec::with_capacity(1);
         for index in 0..10_u32 {
-            byte.clear();
-            self.read_up_to(1, &mut byte)?;
-            let Some(&byte) = byte.first() else {
+            let mut byte = [0];
+            let count = self.fill(&mut byte, 1)?;
+            let [byte] = byte;
+            if count == 0 {
                 return match index {
                     0 => Ok(None),
                     _ => Err(self.truncated(1, 0)),

@@ -240,7 +240,7 @@ impl Ledger {
     }
 
     /// Brings all blocks that are durable into the state database. Returns the height of the state.
-    /// Meant for a thread of its own, see [`Ledger::wait_for_blocks`].
+    /// Meant for a thread of its own, see [`Ledger::wait_for_group`].
     ///
     /// # Errors
     /// The disk or the database failed: the ledger stops.
@@ -256,16 +256,33 @@ impl Ledger {
         Ok(overlay.height())
     }
 
-    /// Waits until there are blocks to apply, at most for `timeout`; returns whether there are.
+    /// Waits until it is worth bringing blocks into the state: so many have come, or so many bytes, or the
+    /// first has waited for `wait`. Once `ended` says that no more come, returns at once whether there are
+    /// any. Who changes what it says, calls [`Ledger::wake_applier`].
+    ///
+    /// Nobody waits for a block to be in the state, and many blocks at once cost far less.
     #[must_use]
-    pub fn wait_for_blocks(&self, timeout: Duration) -> bool {
-        let publishing = self.lock_publishing();
-        let is_empty = |(): &mut ()| self.overlay.load().blocks.is_empty();
+    pub fn wait_for_group(&self, wait: Duration, ended: &dyn Fn() -> bool) -> bool {
+        let mut publishing = self.lock_publishing();
+        while self.overlay.load().blocks.is_empty() {
+            if ended() {
+                return false;
+            }
+            let waited = self.published.wait(publishing);
+            publishing = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        let is_small = |(): &mut ()| !ended() && !self.overlay.load().is_group();
         let waited = self
             .published
-            .wait_timeout_while(publishing, timeout, is_empty);
-        let (_publishing, result) = waited.unwrap_or_else(PoisonError::into_inner);
-        !result.timed_out()
+            .wait_timeout_while(publishing, wait, is_small);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        true
+    }
+
+    /// Has whoever is in [`Ledger::wait_for_group`] ask again whether more blocks come.
+    pub fn wake_applier(&self) {
+        let _publishing = self.lock_publishing();
+        self.published.notify_all();
     }
 
     /// How many groups of blocks became durable, with one sync each, since the ledger was opened.

@@ -15,6 +15,7 @@ use super::block_store::BlockLocation;
 use super::pending::{KeyFilter, KeyHash, PendingBatch};
 use super::tx_key::TxKey;
 use super::world_state::Tip;
+use crate::limits::{APPLY_GROUP_BLOCKS, APPLY_GROUP_BYTES};
 use crate::types::{BlockNumber, Digest, TxIndex};
 
 /// A durable block with what the state database will get of it.
@@ -92,6 +93,11 @@ impl Overlay {
             tip,
             bytes: 0,
         }
+    }
+
+    /// Whether there is enough to bring into the state.
+    pub(crate) fn is_group(&self) -> bool {
+        self.blocks.len() >= APPLY_GROUP_BLOCKS || self.bytes >= APPLY_GROUP_BYTES
     }
 
     /// How many blocks there are up to the last one.

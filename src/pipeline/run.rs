@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 use super::error::Stop;
 use super::frontier::PipelineFrontier;
 use super::report::Gauges;
 use super::start::Start;
-use crate::commit::{CommittedBlock, apply_until, commit_group, next_group};
+use crate::commit::{CommittedBlock, commit_group, next_group};
 use crate::decode::{DecodedBlock, decode_block};
 use crate::endorsement::{EndorsedBlock, EndorsementStage};
 use crate::ingress::{self, BlockSource, EndSource, RawBlock};
 use crate::ledger::Ledger;
-use crate::limits;
+use crate::limits::{self, COMMIT_QUEUE_BLOCKS, STAGE_QUEUE_BLOCKS};
 use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
@@ -140,15 +141,18 @@ impl<'l> Pipeline<'l> {
         let ender = source.ender();
         let frontier = PipelineFrontier::new(self.ledger, self.options.workers);
         self.gauges.begin_run();
-        let (to_decode, raw) = self.queue("ingress_decode");
-        let (to_verify, decoded) = self.queue("decode_verify");
-        let (to_endorsement, verified) = self.queue("verify_endorsement");
-        let (to_mvcc, endorsed) = self.queue("endorsement_mvcc");
-        let (to_commit, validated) = self.queue("mvcc_commit");
-        let (to_notify, committed) = self.queue("commit_notify");
+        let (to_decode, raw) = self.queue("ingress_decode", STAGE_QUEUE_BLOCKS);
+        let (to_verify, decoded) = self.queue("decode_verify", STAGE_QUEUE_BLOCKS);
+        let (to_endorsement, verified) = self.queue("verify_endorsement", STAGE_QUEUE_BLOCKS);
+        let (to_mvcc, endorsed) = self.queue("endorsement_mvcc", STAGE_QUEUE_BLOCKS);
+        let (to_commit, validated) = self.queue("mvcc_commit", COMMIT_QUEUE_BLOCKS);
+        let (to_notify, committed) = self.queue("commit_notify", STAGE_QUEUE_BLOCKS);
         let (stages, ledger, frontier) = (&self.stages, self.ledger, &frontier);
-        let committing = AtomicBool::new(true);
-        let committing = &committing;
+        let committed_all = &AtomicBool::new(false);
+        let committing = Committing {
+            ledger,
+            committed_all,
+        };
         thread::scope(|scope| {
             let Start {
                 mut chain,
@@ -177,29 +181,25 @@ impl<'l> Pipeline<'l> {
                     validate(&stages.mvcc, stage, frontier, &endorsed, &to_commit)
                 }),
                 threads.spawn("commit", move || {
-                    let result = commit(&stages.commit, ledger, &validated, &to_notify);
-                    // Ordering: the applier must see every block that was appended before.
-                    committing.store(false, Ordering::SeqCst);
-                    result
+                    let _committing = committing;
+                    commit(&stages.commit, ledger, &validated, &to_notify)
                 }),
                 threads.spawn("apply", move || {
-                    let ended = || {
-                        stages.apply.delay(ledger.height());
-                        !committing.load(Ordering::SeqCst)
-                    };
-                    Ok(stages.apply.alone(|| apply_until(ledger, &ended))?)
+                    stages
+                        .apply
+                        .alone(|| apply(&stages.apply, ledger, committed_all))
                 }),
                 threads.spawn("notify", move || {
                     notify(&stages.notify, &committed, listener);
                     Ok(())
                 }),
             ];
-            join(threads, committing, frontier)
+            join(threads, frontier)
         })
     }
 
-    fn queue<T>(&mut self, name: &'static str) -> (Outbox<T>, Inbox<T>) {
-        let (outbox, inbox) = queue(name, limits::STAGE_QUEUE_BLOCKS);
+    fn queue<T>(&mut self, name: &'static str, blocks: usize) -> (Outbox<T>, Inbox<T>) {
+        let (outbox, inbox) = queue(name, blocks);
         self.gauges.add_queue(outbox.gauge());
         (outbox, inbox)
     }
@@ -241,16 +241,28 @@ impl Drop for EndOnDrop {
     }
 }
 
+/// Goes with the thread that commits, or that could not be started; dropped when no more blocks come.
+struct Committing<'env> {
+    ledger: &'env Ledger,
+    committed_all: &'env AtomicBool,
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        // Ordering: the applier must see every block that was appended before.
+        self.committed_all.store(true, Ordering::SeqCst);
+        self.ledger.wake_applier();
+    }
+}
+
 /// Waits for all threads. Of several that stopped, the one furthest down the flow counts: its block is
 /// the earliest.
 fn join<const N: usize>(
     threads: [Result<Joined<'_>, Stop>; N],
-    committing: &AtomicBool,
     frontier: &PipelineFrontier<'_>,
 ) -> Result<(), Stop> {
     if threads.iter().any(Result::is_err) {
         // Some threads never began: those that wait for them by other means than queues must end.
-        committing.store(false, Ordering::SeqCst);
         frontier.end();
     }
     let mut outcome = Ok(());
@@ -343,6 +355,20 @@ fn commit(
                 return Ok(());
             }
         }
+    }
+    Ok(())
+}
+
+/// Brings durable blocks into the state, many at a time; those that are there where the stage is disturbed.
+fn apply(stage: &Stage, ledger: &Ledger, committed_all: &AtomicBool) -> Result<(), Stop> {
+    let wait = match stage.disturbance {
+        None => limits::APPLY_GROUP_WAIT,
+        Some(_) => Duration::ZERO,
+    };
+    // Ordering: as in `Committing`.
+    while ledger.wait_for_group(wait, &|| committed_all.load(Ordering::SeqCst)) {
+        stage.delay(ledger.height());
+        ledger.apply()?;
     }
     Ok(())
 }

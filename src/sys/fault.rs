@@ -332,6 +332,10 @@ impl StorageFile for FaultFile {
         Ok(())
     }
 
+    fn forget(&self, from: u64, until: u64) {
+        self.file.forget(from, until);
+    }
+
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.file.truncate(len)?;
         self.resized(len);

@@ -8,6 +8,7 @@ pub mod failpoint;
 #[cfg(any(test, feature = "testing"))]
 pub mod fault;
 pub mod lmdb;
+pub mod machine;
 pub mod mmap;
 pub mod process;
 pub mod random;

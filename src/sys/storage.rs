@@ -122,6 +122,10 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
     /// `InvalidInput` where the file is shorter.
     fn freeze(&self, end: u64) -> io::Result<()>;
 
+    /// Says that the bytes from `from` to `until`, all durable, need not stay in memory: a hint that
+    /// nothing depends on.
+    fn forget(&self, from: u64, until: u64);
+
     /// Maps the first `len` bytes, which may be more than the file has yet; frozen bytes can be read.
     ///
     /// # Errors
@@ -328,6 +332,26 @@ impl StorageFile for DiskFile {
         }
         self.frozen.raise(end);
         Ok(())
+    }
+
+    fn forget(&self, from: u64, until: u64) {
+        let (Ok(start), Ok(count)) = (
+            i64::try_from(from),
+            i64::try_from(until.saturating_sub(from)),
+        ) else {
+            return;
+        };
+        if count > 0 {
+            // SAFETY: the descriptor is open for as long as `self.file` lives; no memory is passed.
+            let _ = unsafe {
+                libc::posix_fadvise(
+                    self.file.as_raw_fd(),
+                    start,
+                    count,
+                    libc::POSIX_FADV_DONTNEED,
+                )
+            };
+        }
     }
 
     fn map(&self, len: u64) -> io::Result<FileMap> {

@@ -12,6 +12,7 @@
 
 pub mod block_signature;
 pub mod chain;
+mod claims;
 pub mod error;
 pub mod transaction;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::claims::{Claims, SignerSets};
 use crate::channel::Bundle;
 use crate::crypto::{SignatureJob, SignedMessage, verify_batch};
-use crate::decode::{Creator, DecodedBlock, DecodedTx, SignedKind, TxBody};
+use crate::decode::{DecodedBlock, DecodedTx, SignedKind, TxBody};
 use crate::msp::Identity;
-use crate::policy::accepted_signers;
 use crate::sys::process::CpuMeter;
 use crate::types::ValidationCode;
 
@@ -22,23 +22,18 @@ pub enum TxVerdict {
     /// An endorser transaction with a good creator.
     Endorser {
         /// Who endorsed it: distinct identities of the channel with good signatures, in order.
-        signers: Vec<Arc<Identity>>,
+        signers: Arc<[Arc<Identity>]>,
     },
 }
 
-/// Jobs that one task checks: enough to share inversions, few enough to spread.
-const JOBS_PER_TASK: usize = 64;
+/// Signatures that are checked together: enough to share inversions, few enough for the cache.
+const JOBS_PER_TASK: usize = 256;
 
-/// Transactions whose identities one task looks up.
-const LOOKUPS_PER_TASK: usize = 32;
+/// Transactions of one task at most: with three signatures each, its jobs are checked together.
+const TXS_PER_TASK_MAX: usize = 85;
 
-/// The identities that a transaction names.
-struct Claims {
-    /// `None` where the transaction is refused already, or its creator is not valid.
-    creator: Option<Arc<Identity>>,
-    /// One per endorsement; `None` where it is no identity of the channel.
-    endorsers: Vec<Option<Arc<Identity>>>,
-}
+/// And at least: below, less would be shared than is won by spreading.
+const TXS_PER_TASK_MIN: usize = 16;
 
 /// Checks all creators and endorsements of a block, on the current rayon pool; `meter` counts what its
 /// workers spend.
@@ -52,140 +47,126 @@ pub fn verify_transactions(
     meter: &CpuMeter,
 ) -> Vec<TxVerdict> {
     let transactions = &decoded.contents().transactions;
-    let claims: Vec<Claims> = transactions
-        .par_chunks(LOOKUPS_PER_TASK)
-        .flat_map_iter(|chunk| {
-            let claims = |transaction| claims(transaction, bundle);
-            meter.count(|| chunk.iter().map(claims).collect::<Vec<_>>())
-        })
-        .collect();
-    let jobs: Vec<Option<SignatureJob<'_>>> = transactions
-        .iter()
-        .zip(&claims)
-        .flat_map(|(tx, claims)| jobs(tx, claims))
-        .collect();
-    let flat: Vec<SignatureJob<'_>> = jobs.iter().flatten().cloned().collect();
-    let verdicts: Vec<bool> = flat
-        .par_chunks(JOBS_PER_TASK)
-        .flat_map_iter(|jobs| meter.count(|| verify_batch(jobs)))
-        .collect();
-
-    // A job that cannot even be made (RSA, unknown hash family) is a signature that never verifies.
-    let mut verdicts = verdicts.into_iter();
-    let mut results = jobs
-        .iter()
-        .map(|job| job.is_some() && verdicts.next().unwrap_or(false));
+    // Two tasks for each worker, so that none waits long for the last one.
+    let even = transactions.len() / (2 * rayon::current_num_threads());
     transactions
-        .iter()
-        .zip(&claims)
-        .map(|(transaction, claims)| verdict(transaction, claims, &mut results))
+        .par_chunks(even.clamp(TXS_PER_TASK_MIN, TXS_PER_TASK_MAX))
+        .flat_map_iter(|some| verify_some(some, bundle, meter))
         .collect()
 }
 
-fn claims(transaction: &DecodedTx<'_>, bundle: &Bundle) -> Claims {
-    let none = Claims {
-        creator: None,
-        endorsers: Vec::new(),
-    };
-    let TxBody::Signed { creator, kind } = &transaction.body else {
-        return none;
-    };
-    let Some(creator) = valid_creator(creator, bundle) else {
-        return none;
-    };
-    let endorsers = match kind {
-        SignedKind::Endorser(endorser) => endorser
-            .endorsements
-            .iter()
-            .map(|endorsement| bundle.msps().deserialize(endorsement.endorser).ok())
-            .collect(),
-        SignedKind::Refused(_) | SignedKind::Config(_) => Vec::new(),
-    };
-    Claims {
-        creator: Some(creator),
-        endorsers,
-    }
-}
-
-/// The creator, if it is a valid identity of this channel. An empty channel id selects the peer's
-/// local MSP in Fabric, and then stops the channel; here it is no identity of the channel.
-fn valid_creator(creator: &Creator<'_>, bundle: &Bundle) -> Option<Arc<Identity>> {
-    if creator.channel_id != bundle.channel_id().as_str() {
-        return None;
-    }
-    let identity = bundle.msps().deserialize(creator.identity).ok()?;
-    identity.validate().is_ok().then_some(identity)
-}
-
-/// The creator's job, then one per endorsement; nothing where the creator is not valid. `None` for
-/// a signature that cannot be checked and so does not count.
-fn jobs<'a>(
-    transaction: &'a DecodedTx<'_>,
-    claims: &'a Claims,
-) -> impl Iterator<Item = Option<SignatureJob<'a>>> {
-    let creator = match (&transaction.body, &claims.creator) {
-        (TxBody::Signed { creator, kind }, Some(identity)) => Some((creator, kind, identity)),
-        _ => None,
-    };
-    creator.into_iter().flat_map(|(creator, kind, identity)| {
-        let message = SignedMessage {
-            head: creator.payload,
-            tail: &[],
-        };
-        let first = identity.signature_job(message, creator.signature);
-        let endorser = match kind {
-            SignedKind::Endorser(endorser) => Some(endorser),
-            SignedKind::Refused(_) | SignedKind::Config(_) => None,
-        };
-        let endorsements =
-            endorser.into_iter().flat_map(|endorser| {
-                let head = endorser.proposal_response_payload;
-                endorser.endorsements.iter().zip(&claims.endorsers).map(
-                    move |(endorsement, known)| {
-                        let message = SignedMessage {
-                            head,
-                            tail: endorsement.endorser,
-                        };
-                        known
-                            .as_ref()?
-                            .signature_job(message, endorsement.signature)
-                    },
-                )
-            });
-        std::iter::once(first).chain(endorsements)
-    })
-}
-
-fn verdict(
-    transaction: &DecodedTx<'_>,
-    claims: &Claims,
-    results: &mut impl Iterator<Item = bool>,
-) -> TxVerdict {
-    let (kind, creator) = match &transaction.body {
-        TxBody::Refused(code) => return TxVerdict::Refused(*code),
-        TxBody::Signed { kind, .. } => (kind, &claims.creator),
-    };
-    let bad_creator = TxVerdict::Refused(ValidationCode::BadCreatorSignature);
-    if creator.is_none() {
-        return bad_creator;
-    }
-    let signed = results.next().unwrap_or(false);
-    let endorsers: Vec<(&Option<Arc<Identity>>, bool)> = claims
-        .endorsers
-        .iter()
-        .map(|identity| (identity, results.next().unwrap_or(false)))
+fn verify_some(
+    transactions: &[DecodedTx<'_>],
+    bundle: &Bundle,
+    meter: &CpuMeter,
+) -> Vec<TxVerdict> {
+    let claims = meter.count(|| Claims::of(transactions, bundle));
+    let jobs = meter.count(|| Jobs::of(transactions, &claims));
+    // Transactions with very many endorsements are spread, too.
+    let good: Vec<bool> = jobs
+        .jobs
+        .par_chunks(JOBS_PER_TASK)
+        .flat_map_iter(|jobs| meter.count(|| verify_batch(jobs)))
         .collect();
-    match kind {
-        _ if !signed => bad_creator,
-        SignedKind::Refused(code) => TxVerdict::Refused(*code),
-        SignedKind::Config(_) => TxVerdict::Config,
-        SignedKind::Endorser(_) => {
-            let known = endorsers
-                .iter()
-                .filter_map(|(known, good)| Some((known.as_ref()?, *good)));
-            TxVerdict::Endorser {
-                signers: accepted_signers(known),
+    meter.count(|| verdicts(transactions, &claims, &jobs, &good))
+}
+
+/// The signatures of some transactions: per transaction with a valid creator the creator's, then one
+/// per endorsement.
+struct Jobs<'a> {
+    jobs: Vec<SignatureJob<'a>>,
+    /// Per signature whether it is a job: one that cannot even be checked (RSA, unknown hash family,
+    /// unknown signer) never verifies.
+    is_job: Vec<bool>,
+}
+
+impl<'a> Jobs<'a> {
+    fn of(transactions: &'a [DecodedTx<'_>], claims: &'a Claims) -> Self {
+        let signatures = transactions.len() + claims.endorsers.len();
+        let mut jobs = Self {
+            jobs: Vec::with_capacity(signatures),
+            is_job: Vec::with_capacity(signatures),
+        };
+        let mut endorsers = claims.endorsers.iter();
+        for (transaction, &place) in transactions.iter().zip(&claims.creators) {
+            let (TxBody::Signed { creator, kind }, Some(_)) = (&transaction.body, place) else {
+                continue;
+            };
+            let message = SignedMessage {
+                head: creator.payload,
+                tail: &[],
+            };
+            jobs.push(claims, place, message, creator.signature);
+            let SignedKind::Endorser(endorser) = kind else {
+                continue;
+            };
+            for endorsement in &endorser.endorsements {
+                let message = SignedMessage {
+                    head: endorser.proposal_response_payload,
+                    tail: endorsement.endorser,
+                };
+                let place = endorsers.next().copied().flatten();
+                jobs.push(claims, place, message, endorsement.signature);
             }
         }
+        jobs
     }
+
+    fn push(
+        &mut self,
+        claims: &'a Claims,
+        place: Option<usize>,
+        message: SignedMessage<'a>,
+        signature: &'a [u8],
+    ) {
+        let identity = place.and_then(|place| claims.identities.get(place));
+        let job = identity.and_then(|identity| identity.signature_job(message, signature));
+        self.is_job.push(job.is_some());
+        self.jobs.extend(job);
+    }
+}
+
+fn verdicts(
+    transactions: &[DecodedTx<'_>],
+    claims: &Claims,
+    jobs: &Jobs<'_>,
+    good: &[bool],
+) -> Vec<TxVerdict> {
+    let mut good = good.iter().copied();
+    let mut signed = jobs
+        .is_job
+        .iter()
+        .map(|is_job| *is_job && good.next().unwrap_or(false));
+    let mut endorsers = claims.endorsers.iter();
+    let mut sets = SignerSets::default();
+    let mut signers = Vec::new();
+    let mut verdict = |transaction: &DecodedTx<'_>, creator: Option<usize>| {
+        let bad_creator = TxVerdict::Refused(ValidationCode::BadCreatorSignature);
+        let kind = match (&transaction.body, creator) {
+            (TxBody::Refused(code), _) => return TxVerdict::Refused(*code),
+            (TxBody::Signed { .. }, None) => return bad_creator,
+            (TxBody::Signed { kind, .. }, Some(_)) => kind,
+        };
+        let creator_signed = signed.next().unwrap_or(false);
+        signers.clear();
+        if let SignedKind::Endorser(endorser) = kind {
+            let endorsers = endorsers.by_ref().zip(signed.by_ref());
+            let known = endorsers.take(endorser.endorsements.len());
+            signers.extend(known.filter_map(|(place, good)| place.filter(|_| good)));
+        }
+        match kind {
+            _ if !creator_signed => bad_creator,
+            SignedKind::Refused(code) => TxVerdict::Refused(*code),
+            SignedKind::Config(_) => TxVerdict::Config,
+            SignedKind::Endorser(_) => TxVerdict::Endorser {
+                signers: sets.of(&signers, &claims.identities),
+            },
+        }
+    };
+    let creators = claims.creators.iter().copied();
+    transactions
+        .iter()
+        .zip(creators)
+        .map(|(transaction, creator)| verdict(transaction, creator))
+        .collect()
 }

@@ -15,9 +15,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use heddle::crypto::Backend;
 use support::{CORPORA, check_export, corpus, corpus_file, heddle, run, split, succeed};
 
-fn check_corpora(workers: &str) {
+fn check_corpora(workers: &str, backend: Backend) {
+    let backend = backend.to_string();
     for (name, channel) in CORPORA {
         let data = tempfile::tempdir().expect("a directory");
         let source = corpus_file(name, "blocks.pb.zst");
@@ -26,7 +28,7 @@ fn check_corpora(workers: &str) {
             "import",
             data.path(),
             channel,
-            &["--workers", workers, source],
+            &["--workers", workers, "--crypto-backend", &backend, source],
         );
         check_export(
             data.path(),
@@ -43,19 +45,29 @@ fn check_corpora(workers: &str) {
     }
 }
 
-#[test]
-fn every_corpus_with_one_worker() {
-    check_corpora("1");
+/// One of the backends, where this CPU can run it.
+fn check_backend(backend: Backend) {
+    if !backend.is_available() {
+        return;
+    }
+    for workers in ["1", "2", "8"] {
+        check_corpora(workers, backend);
+    }
 }
 
 #[test]
-fn every_corpus_with_two_workers() {
-    check_corpora("2");
+fn every_corpus_with_the_library_alone() {
+    check_backend(Backend::Library);
 }
 
 #[test]
-fn every_corpus_with_eight_workers() {
-    check_corpora("8");
+fn every_corpus_with_tables() {
+    check_backend(Backend::Scalar);
+}
+
+#[test]
+fn every_corpus_with_tables_and_lanes() {
+    check_backend(Backend::Avx512Ifma);
 }
 
 #[test]

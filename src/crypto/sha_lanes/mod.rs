@@ -19,8 +19,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use crate::crypto::p256::Backend;
-use crate::crypto::{Sha256, sha256_parts};
+use crate::crypto::{Backend, Sha256, sha256_parts};
 use crate::types::Digest;
 
 /// A message in pieces: what is hashed is their concatenation.

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use super::schedule::{self, Runs, States};
 use super::{Block, LANES, Pieces, digests, one_by_one};
-use crate::crypto::p256::Backend;
-use crate::crypto::sha256;
+use crate::crypto::{Backend, sha256};
 use crate::types::Digest;
 
 /// The digests by each way through the lanes that there is here.

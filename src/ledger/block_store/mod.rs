@@ -39,7 +39,9 @@ use segment::{HEADER_BYTES, Nonce, SegmentHeader, new_segment_path, segment_path
 use survey::LastSegment;
 
 use super::error::Error;
-use crate::limits::{SEGMENT_PREALLOCATED_BYTES, STORED_BLOCK_BYTES_MAX};
+use crate::limits::{
+    FORGOTTEN_BYTES_STEP, RECENT_BYTES_CACHED, SEGMENT_PREALLOCATED_BYTES, STORED_BLOCK_BYTES_MAX,
+};
 use crate::sys::failpoint;
 use crate::sys::random;
 use crate::sys::storage::{OpenMode, Storage, StorageFile};
@@ -80,6 +82,8 @@ struct Active {
     end: u64,
     /// The file's length: space is reserved ahead.
     len: u64,
+    /// The bytes below need not stay in memory.
+    forgotten: u64,
 }
 
 /// A segment that holds nothing but the largest block.
@@ -257,7 +261,20 @@ impl BlockStore {
         file.freeze(*end)
             .map_err(|source| Error::io("sync", path, source))?;
         self.durable = self.height;
+        self.forget_old();
         Ok(())
+    }
+
+    /// Lets the system use the memory of blocks that nobody asks for any more for those that come: memory
+    /// that it has not used lately costs more than the write itself.
+    fn forget_old(&mut self) {
+        let active = &mut self.active;
+        let until = active.end.saturating_sub(RECENT_BYTES_CACHED);
+        // In large steps: each is a system call.
+        if until >= active.forgotten + FORGOTTEN_BYTES_STEP {
+            active.file.forget(active.forgotten, until);
+            active.forgotten = until;
+        }
     }
 
     /// Goes on in a new segment. What the old one has becomes durable first.
@@ -372,6 +389,7 @@ fn create_segment(
         nonce,
         end,
         len: end,
+        forgotten: 0,
     })
 }
 
@@ -421,6 +439,7 @@ fn reopen_segment(storage: &dyn Storage, last: LastSegment) -> Result<Active, Er
         nonce,
         end,
         len,
+        forgotten: 0,
     })
 }
 

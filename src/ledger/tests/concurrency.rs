@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::limits;
 
 const BLOCKS: u64 = 150;
 
@@ -24,12 +25,11 @@ fn views_are_consistent_while_blocks_are_appended_and_applied() {
                 append(&ledger, count.min(BLOCKS - ledger.height()) as usize);
             }
             done.store(true, Ordering::SeqCst);
+            ledger.wake_applier();
         });
         scope.spawn(|| {
-            while !done.load(Ordering::SeqCst) || ledger.wait_for_blocks(Duration::ZERO) {
-                if ledger.wait_for_blocks(Duration::from_millis(20)) {
-                    ledger.apply().unwrap();
-                }
+            while ledger.wait_for_group(Duration::ZERO, &|| done.load(Ordering::SeqCst)) {
+                ledger.apply().unwrap();
             }
         });
         for readers in 1..3 {
@@ -82,16 +82,29 @@ fn check_quickly(view: &View, expected: &BTreeMap<String, String>) {
 }
 
 #[test]
-fn waiting_for_blocks_ends_when_there_are_some() {
+fn waiting_for_a_group_ends_with_many_blocks_with_time_and_at_the_end() {
+    const FOR_EVER: Duration = Duration::from_secs(600);
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path()).unwrap();
-    assert!(!ledger.wait_for_blocks(Duration::from_millis(1)));
+    assert!(!ledger.wait_for_group(FOR_EVER, &|| true));
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| ledger.wait_for_blocks(Duration::from_secs(60)));
+        let waiting = scope.spawn(|| ledger.wait_for_group(Duration::from_millis(1), &|| false));
         append(&ledger, 1);
-        assert!(waiting.join().unwrap());
+        assert!(waiting.join().unwrap(), "one block, after a while");
     });
-    assert!(ledger.wait_for_blocks(Duration::ZERO));
+    assert!(ledger.wait_for_group(FOR_EVER, &|| true));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ledger.wait_for_group(FOR_EVER, &|| false));
+        (1..limits::APPLY_GROUP_BLOCKS).for_each(|_| append(&ledger, 1));
+        assert!(waiting.join().unwrap(), "as many blocks as a group has");
+    });
     ledger.apply().unwrap();
-    assert!(!ledger.wait_for_blocks(Duration::ZERO));
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| ledger.wait_for_group(FOR_EVER, &|| ended.load(Ordering::SeqCst)));
+        ended.store(true, Ordering::SeqCst);
+        ledger.wake_applier();
+        assert!(!waiting.join().unwrap());
+    });
 }
