@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use crate::crypto::hash::sha3_256_parts;
-use crate::crypto::p256::{self, Answer};
+use crate::crypto::p256::{self, Answer, Numbers};
+use crate::crypto::sha_lanes::{self, Pieces};
 use crate::crypto::table_cache::{KeyTable, LeasedTable, Slot};
 use crate::crypto::{
-    Backend, EcdsaKey, Ed25519Key, PublicKey, Sha256, SignatureHash, ecdsa, ed25519, sha256,
+    Backend, EcdsaKey, Ed25519Key, PublicKey, SignatureHash, ecdsa, ed25519, sha256_parts,
 };
 use crate::types::Digest;
 
@@ -67,11 +68,12 @@ pub fn verify_batch_with(backend: Backend, jobs: &[SignatureJob<'_>]) -> Vec<boo
     verdicts
 }
 
-/// A P-256 signature that a backend checks.
+/// An ECDSA signature that needs a digest.
 struct Pending<'a, 'v> {
     job: &'a SignatureJob<'a>,
     key: &'a EcdsaKey,
-    digest: Digest,
+    /// What a backend checks: the numbers of a P-256 signature, and its key's table.
+    numbers: Option<(Numbers, &'a LeasedTable<p256::Table>)>,
     verdict: &'v mut bool,
 }
 
@@ -81,43 +83,71 @@ fn verify_together(
     tables: &Tables<p256::Table>,
     verdicts: &mut [bool],
 ) {
-    let mut heads = SharedHead::default();
-    let mut checks = Vec::with_capacity(jobs.len());
     let mut pending = Vec::with_capacity(jobs.len());
     let mut of_ed25519 = Vec::new();
-    let nexts = jobs.iter().skip(1).map(Some).chain([None]);
-    for (at, ((job, next), verdict)) in jobs.iter().zip(nexts).zip(verdicts).enumerate() {
-        if let PublicKey::Ed25519(key) = job.key {
-            of_ed25519.push(PendingEd25519 { job, key, verdict });
-            continue;
-        }
-        let (PublicKey::Ecdsa(key), Some(table)) = (job.key, tables.of_job(at)) else {
-            *verdict = verify_with(job, |job| heads.digest(job, next));
-            continue;
+    for (at, (job, verdict)) in jobs.iter().zip(verdicts).enumerate() {
+        let key = match job.key {
+            PublicKey::Ecdsa(key) => key,
+            PublicKey::Ed25519(key) => {
+                of_ed25519.push(PendingEd25519 { job, key, verdict });
+                continue;
+            }
+            PublicKey::Rsa(_) => continue,
         };
-        // What is not in range is no good signature, and needs no digest.
-        let Some(numbers) = ecdsa::p256_numbers(key, job.signature) else {
-            continue;
+        let numbers = match tables.of_job(at) {
+            None => None,
+            Some(table) => match ecdsa::p256_numbers(key, job.signature) {
+                Some(numbers) => Some((numbers, table)),
+                // What is not in range is no good signature, and needs no digest.
+                None => continue,
+            },
         };
-        let digest = heads.digest(job, next);
-        checks.push(numbers.check(&digest.0, table));
         pending.push(Pending {
             job,
             key,
-            digest,
+            numbers,
             verdict,
         });
     }
     verify_ed25519(backend, of_ed25519);
-    for (pending, answer) in pending.into_iter().zip(p256::answers(backend, &checks)) {
+    let digests = digests(backend, &pending);
+    let checks: Vec<_> = pending
+        .iter()
+        .zip(&digests)
+        .filter_map(|(pending, digest)| {
+            let (numbers, table) = pending.numbers.as_ref()?;
+            Some(numbers.check(&digest.0, table))
+        })
+        .collect();
+    let mut answers = p256::answers(backend, &checks).into_iter();
+    for (pending, digest) in pending.into_iter().zip(digests) {
+        let answer = pending.numbers.and_then(|_| answers.next());
         *pending.verdict = match answer {
-            Answer::Good => true,
+            Some(Answer::Good) => true,
             // The library has the last word on what was not found good.
-            Answer::Bad | Answer::Unsure => {
-                ecdsa::verify_identity(pending.key, pending.digest.as_ref(), pending.job.signature)
+            Some(Answer::Bad | Answer::Unsure) | None => {
+                ecdsa::verify_identity(pending.key, digest.as_ref(), pending.job.signature)
             }
         };
     }
+}
+
+/// The digests of what was signed, in the order of the jobs.
+fn digests(backend: Backend, pending: &[Pending<'_, '_>]) -> Vec<Digest> {
+    let messages: Vec<Pieces<'_>> = pending
+        .iter()
+        .filter(|pending| pending.job.hash == SignatureHash::Sha256)
+        .map(|pending| [pending.job.message.head, pending.job.message.tail, &[]])
+        .collect();
+    let mut by_sha256 = sha_lanes::digests(backend, &messages).into_iter();
+    let mut digest = |pending: &Pending<'_, '_>| match pending.job.hash {
+        SignatureHash::Sha256 => by_sha256.next(),
+        SignatureHash::Sha3_256 => None,
+    };
+    pending
+        .iter()
+        .map(|pending| digest(pending).unwrap_or_else(|| digest_alone(pending.job)))
+        .collect()
 }
 
 /// An Ed25519 signature to verify.
@@ -214,50 +244,19 @@ impl<T: KeyTable> Tables<T> {
 // Fabric: msp/identities.go:Verify.
 #[must_use]
 pub fn verify(job: &SignatureJob<'_>) -> bool {
-    verify_with(job, |job| SharedHead::default().digest(job, None))
-}
-
-fn verify_with<'a>(
-    job: &SignatureJob<'a>,
-    digest: impl FnOnce(&SignatureJob<'a>) -> Digest,
-) -> bool {
     match job.key {
-        PublicKey::Ecdsa(key) => ecdsa::verify_identity(key, digest(job).as_ref(), job.signature),
+        PublicKey::Ecdsa(key) => {
+            ecdsa::verify_identity(key, digest_alone(job).as_ref(), job.signature)
+        }
         PublicKey::Ed25519(key) => key.verify(&[job.message.head, job.message.tail], job.signature),
         PublicKey::Rsa(_) => false,
     }
 }
 
-/// The hash state after the `head` of the last job, while the next job has the same one.
-#[derive(Default)]
-struct SharedHead<'a> {
-    after: Option<(&'a [u8], Sha256)>,
-}
-
-impl<'a> SharedHead<'a> {
-    fn digest(&mut self, job: &SignatureJob<'a>, next: Option<&SignatureJob<'a>>) -> Digest {
-        let SignedMessage { head, tail } = job.message;
-        if job.hash == SignatureHash::Sha3_256 {
-            return sha3_256_parts(&[head, tail]);
-        }
-        let shared = next.is_some_and(|next| same(next.message.head, head));
-        let mut state = match self.after.take() {
-            Some((of, state)) if same(of, head) => state,
-            _ if tail.is_empty() && !shared => return sha256(head),
-            _ => {
-                let mut state = Sha256::new();
-                state.update(head);
-                state
-            }
-        };
-        if shared {
-            self.after = Some((head, state.clone()));
-        }
-        state.update(tail);
-        state.finish()
+fn digest_alone(job: &SignatureJob<'_>) -> Digest {
+    let parts = [job.message.head, job.message.tail];
+    match job.hash {
+        SignatureHash::Sha256 => sha256_parts(&parts),
+        SignatureHash::Sha3_256 => sha3_256_parts(&parts),
     }
-}
-
-fn same(one: &[u8], other: &[u8]) -> bool {
-    std::ptr::eq(one, other)
 }

@@ -29,6 +29,7 @@ mod limbs;
 mod p256;
 mod rsa;
 mod sha512;
+mod sha_lanes;
 mod table_cache;
 
 #[cfg(test)]
