@@ -9,7 +9,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use heddle::commit::CommittedBlock;
 use heddle::ingress::{BlockSource, SourceError};
 use heddle::notify::CommitListener;
 use heddle::pipeline::{Pipeline, PipelineOptions};
+use heddle::queue::{Inbox, Outbox, queue};
 use heddle::stage::InStage;
 use heddle::sys::clock::{Clock, SystemClock};
 use heddle::sys::storage::{Disk, OpenMode, Storage};
@@ -26,16 +26,16 @@ use support::{Chain, new_ledger, size, slow_group, tell};
 const IDLE: Duration = Duration::from_millis(3);
 
 /// Gives blocks when they come.
-struct OneByOne(Receiver<Bytes>);
+struct OneByOne(Inbox<Bytes>);
 
 impl BlockSource for OneByOne {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
-        Ok(self.0.recv().ok())
+        Ok(self.0.receive())
     }
 }
 
 /// Tells of durable blocks.
-struct Told(Sender<u64>);
+struct Told(Outbox<u64>);
 
 impl CommitListener for Told {
     fn committed(&mut self, block: &CommittedBlock) {
@@ -53,7 +53,8 @@ fn latencies(chain: &Chain, count: usize) -> Vec<Duration> {
         ..PipelineOptions::default()
     };
     let mut pipeline = Pipeline::new(&ledger, &clock, options).expect("workers");
-    let ((to_pipeline, blocks), (durable, told)) = (channel(), channel());
+    let (to_pipeline, blocks) = queue("blocks", 1);
+    let (durable, told) = queue("durable", 1);
     let mut spent = Vec::new();
     std::thread::scope(|scope| {
         let run = scope.spawn(move || {
@@ -64,7 +65,7 @@ fn latencies(chain: &Chain, count: usize) -> Vec<Duration> {
             std::thread::sleep(IDLE);
             let start = clock.now();
             to_pipeline.send(block.clone()).expect("a pipeline");
-            told.recv().expect("a durable block");
+            told.receive().expect("a durable block");
             spent.push(clock.now().since(start));
         }
         drop(to_pipeline);

@@ -83,6 +83,26 @@ pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 /// signatures with the small one.
 pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
 
+/// Ed25519 keys of accepted identities that are known for tables of multiples, over all channels.
+pub const ED25519_KEYS_KNOWN_MAX: usize = 1 << 16;
+
+/// Bytes of small tables, 12 KiB each: keys in use.
+pub const ED25519_WARM_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of large tables, 96 KiB each: keys that sign very much, such as endorsers'.
+pub const ED25519_HOT_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Signatures that a key must have had verified before its small table is computed, which takes about
+/// as long as verifying 2 signatures without one.
+pub const ED25519_WARM_AFTER_SIGNATURES: u32 = 4;
+
+/// Signatures more before its large table is computed, which takes about as long as verifying 200
+/// signatures with the small one.
+pub const ED25519_HOT_AFTER_SIGNATURES: u32 = 1024;
+
+/// Bytes of a message that is hashed beside seven others for Ed25519, each of which is copied.
+pub const SHA512_LANE_BYTES_MAX: usize = 64 << 10;
+
 /// Names whose chaincode definition, or lack of one, is remembered on one channel.
 pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 

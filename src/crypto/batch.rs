@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use crate::crypto::hash::sha3_256_parts;
-use crate::crypto::p256::{self, Answer, Backend, LeasedTable, Slot};
-use crate::crypto::{EcdsaKey, PublicKey, Sha256, SignatureHash, ecdsa, sha256};
+use crate::crypto::p256::{self, Answer};
+use crate::crypto::table_cache::{KeyTable, LeasedTable, Slot};
+use crate::crypto::{
+    Backend, EcdsaKey, Ed25519Key, PublicKey, Sha256, SignatureHash, ecdsa, ed25519, sha256,
+};
 use crate::types::Digest;
 
 /// A message in two pieces: what is signed is `head` followed by `tail`.
@@ -54,8 +57,10 @@ pub fn verify_batch_with(backend: Backend, jobs: &[SignatureJob<'_>]) -> Vec<boo
         .zip(verdicts.chunks_mut(JOBS_TOGETHER))
     {
         let tables = match backend {
-            Backend::Library => Tables::default(),
-            Backend::Scalar | Backend::Avx512Ifma => Tables::of(jobs),
+            Backend::Library => Tables::none(),
+            Backend::Scalar | Backend::Avx512Ifma => {
+                Tables::of(jobs.iter().map(|job| job.key.p256_slot()))
+            }
         };
         verify_together(backend, jobs, &tables, verdicts);
     }
@@ -73,14 +78,19 @@ struct Pending<'a, 'v> {
 fn verify_together(
     backend: Backend,
     jobs: &[SignatureJob<'_>],
-    tables: &Tables,
+    tables: &Tables<p256::Table>,
     verdicts: &mut [bool],
 ) {
     let mut heads = SharedHead::default();
     let mut checks = Vec::with_capacity(jobs.len());
     let mut pending = Vec::with_capacity(jobs.len());
+    let mut of_ed25519 = Vec::new();
     let nexts = jobs.iter().skip(1).map(Some).chain([None]);
     for (at, ((job, next), verdict)) in jobs.iter().zip(nexts).zip(verdicts).enumerate() {
+        if let PublicKey::Ed25519(key) = job.key {
+            of_ed25519.push(PendingEd25519 { job, key, verdict });
+            continue;
+        }
         let (PublicKey::Ecdsa(key), Some(table)) = (job.key, tables.of_job(at)) else {
             *verdict = verify_with(job, |job| heads.digest(job, next));
             continue;
@@ -98,6 +108,7 @@ fn verify_together(
             verdict,
         });
     }
+    verify_ed25519(backend, of_ed25519);
     for (pending, answer) in pending.into_iter().zip(p256::answers(backend, &checks)) {
         *pending.verdict = match answer {
             Answer::Good => true,
@@ -109,23 +120,71 @@ fn verify_together(
     }
 }
 
+/// An Ed25519 signature to verify.
+struct PendingEd25519<'a, 'v> {
+    job: &'a SignatureJob<'a>,
+    key: &'a Ed25519Key,
+    verdict: &'v mut bool,
+}
+
+fn verify_ed25519(backend: Backend, pending: Vec<PendingEd25519<'_, '_>>) {
+    let tables = match backend {
+        Backend::Library => Tables::none(),
+        Backend::Scalar | Backend::Avx512Ifma => {
+            Tables::of(pending.iter().map(|pending| pending.key.table_slot()))
+        }
+    };
+    let mut checks = Vec::with_capacity(pending.len());
+    let mut checked = Vec::with_capacity(pending.len());
+    for (at, pending) in pending.into_iter().enumerate() {
+        let SignedMessage { head, tail } = pending.job.message;
+        let (key, signature) = (pending.key, pending.job.signature);
+        let check = tables
+            .of_job(at)
+            .and_then(|table| key.check(table, [head, tail], signature));
+        match check {
+            Some(check) => {
+                checks.push(check);
+                checked.push(pending);
+            }
+            None => *pending.verdict = key.verify(&[head, tail], signature),
+        }
+    }
+    for (pending, good) in checked
+        .into_iter()
+        .zip(ed25519::good_ones(backend, &checks))
+    {
+        let SignedMessage { head, tail } = pending.job.message;
+        // The library has the last word on what was not found good.
+        *pending.verdict = good || pending.key.verify(&[head, tail], pending.job.signature);
+    }
+}
+
 /// The tables of the keys of some jobs.
-#[derive(Default)]
-struct Tables {
-    tables: Vec<Option<Arc<LeasedTable>>>,
+struct Tables<T: KeyTable> {
+    tables: Vec<Option<Arc<LeasedTable<T>>>>,
     /// Per job, where its key's table stands.
     by_job: Vec<Option<usize>>,
 }
 
-impl Tables {
+impl<T: KeyTable> Tables<T> {
+    fn none() -> Self {
+        Self {
+            tables: Vec::new(),
+            by_job: Vec::new(),
+        }
+    }
+
     /// Looks each key up once, so that a table counts as many uses as it gets before it is decided
     /// whether it is worth computing.
-    fn of(jobs: &[SignatureJob<'_>]) -> Self {
-        let mut slots: Vec<(&Arc<Slot>, u32)> = Vec::new();
-        let by_job = jobs
-            .iter()
-            .map(|job| {
-                let slot = job.key.table_slot()?;
+    fn of<'a>(slots_by_job: impl Iterator<Item = Option<&'a Arc<Slot<T>>>>) -> Self
+    where
+        T: 'a,
+    {
+        let mut slots: Vec<(&Arc<Slot<T>>, u32)> = Vec::new();
+        let by_job = slots_by_job
+            .map(|slot| {
+                let slot = slot?;
                 // The same few keys sign again and again: the last ones first.
                 let known = slots
                     .iter()
@@ -145,7 +204,7 @@ impl Tables {
         Self { tables, by_job }
     }
 
-    fn of_job(&self, at: usize) -> Option<&LeasedTable> {
+    fn of_job(&self, at: usize) -> Option<&LeasedTable<T>> {
         let table = (*self.by_job.get(at)?)?;
         self.tables.get(table)?.as_deref()
     }

@@ -10,7 +10,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
 };
 
-use crate::crypto::p256::{self, Slot};
+use crate::crypto::p256;
+use crate::crypto::table_cache::Slot;
 use crate::crypto::{Ed25519Key, KeyError, RsaKey};
 
 /// The four curves of Go's `crypto/elliptic`, all of which Fabric accepts.
@@ -90,11 +91,12 @@ impl PublicKey {
     /// Call it for such keys only: what is prepared takes memory and time, which strangers must not be
     /// able to use up.
     pub fn expect_signatures(&self) {
-        if let Self::Ecdsa(key) = self
-            && key.curve() == Curve::P256
-        {
-            let slot = || p256::TABLES.slot(key.point());
-            key.0.table_slot.get_or_init(slot);
+        match self {
+            Self::Ecdsa(key) if key.curve() == Curve::P256 => {
+                key.0.table_slot.get_or_init(|| p256::slot(key.point()));
+            }
+            Self::Ed25519(key) => key.expect_signatures(),
+            Self::Ecdsa(_) | Self::Rsa(_) => {}
         }
     }
 
@@ -103,17 +105,19 @@ impl PublicKey {
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn with_table(&self, bytes: usize) -> Option<Self> {
-        let Self::Ecdsa(key) = self else {
-            return None;
+        let key = match self {
+            Self::Ecdsa(key) => key,
+            Self::Ed25519(key) => return key.with_table(bytes).map(Self::Ed25519),
+            Self::Rsa(_) => return None,
         };
-        let slot = Slot::pinned(key.point(), bytes)?;
+        let slot = p256::pinned_slot(key.point(), bytes)?;
         let key = EcdsaKey::from_uncompressed_point(key.curve(), key.point()).ok()?;
         key.0.table_slot.set(Some(slot)).ok()?;
         Some(Self::Ecdsa(key))
     }
 
-    /// Where the key's table is, if it may have one.
-    pub(super) fn table_slot(&self) -> Option<&Arc<Slot>> {
+    /// Where the key's table is, if it is a P-256 key and may have one.
+    pub(super) fn p256_slot(&self) -> Option<&Arc<Slot<p256::Table>>> {
         match self {
             Self::Ecdsa(key) => key.0.table_slot.get()?.as_ref(),
             Self::Ed25519(_) | Self::Rsa(_) => None,
@@ -129,7 +133,7 @@ struct EcdsaKeyInner {
     curve: Curve,
     point: Box<[u8]>,
     engine: EcdsaEngine,
-    table_slot: OnceLock<Option<Arc<Slot>>>,
+    table_slot: OnceLock<Option<Arc<Slot<p256::Table>>>>,
 }
 
 /// Whatever verifies for this curve, prepared.

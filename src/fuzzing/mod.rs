@@ -33,6 +33,7 @@ mod certificate;
 mod chain;
 mod choices;
 mod config;
+mod ed25519;
 mod messages;
 mod p256;
 
@@ -40,6 +41,7 @@ pub use block_file::block_file;
 pub use certificate::certificate;
 pub use chain::generated_chain;
 pub use config::{config, config_block, config_update};
+pub use ed25519::ed25519_differential;
 pub use messages::{block, envelope, policy, rwset};
 pub use p256::p256_differential;
 
@@ -47,7 +49,7 @@ pub use p256::p256_differential;
 pub type Target = fn(&[u8]);
 
 /// Every function by the name of its target and of its folder of seeds.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("block", block),
     ("envelope", envelope),
     ("rwset", rwset),
@@ -58,4 +60,5 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("config_update", config_update),
     ("block_file", block_file),
     ("p256_differential", p256_differential),
+    ("ed25519_differential", ed25519_differential),
 ];

@@ -3,8 +3,8 @@
 //!
 //! Invariant: every element is reduced, so that equal elements have equal limbs.
 
-use super::inverse::Inverter;
-use super::limbs::Limbs;
+use crate::crypto::inverse::Inverter;
+use crate::crypto::limbs::Limbs;
 
 /// p.
 pub(super) const MODULUS: Limbs = Limbs([

@@ -1,12 +1,13 @@
 //! Every backend beside the library on numbers of the caller's choice: what a fuzz target calls.
 
-use super::limbs::Limbs;
 use super::point::Affine;
 use super::prepare::{Answer, Check};
-use super::table::{Size, Table};
-use super::{Backend, Numbers, answers};
+use super::table::Table;
+use super::{Numbers, answers};
+use crate::crypto::combs::Size;
 use crate::crypto::ecdsa::verify_numbers;
-use crate::crypto::{Curve, EcdsaKey, EcdsaSignature};
+use crate::crypto::limbs::Limbs;
+use crate::crypto::{Backend, Curve, EcdsaKey, EcdsaSignature};
 
 /// A key with tables.
 pub(crate) struct FuzzKey {

@@ -6,7 +6,7 @@
 //! equation is computed as it stands, so the accept set is the library's.
 //!
 //! ```text
-//!  batch.rs: DER, low S, digest --> cache: has the key a table? --no--> aws-lc-rs
+//!  batch.rs: DER, low S, digest --> table_cache: has the key one? --no--> aws-lc-rs
 //!                                     | yes                                 ^
 //!                                     v                                     | not good
 //!               prepare: u1, u2 and their combs, one inversion a batch      | or unsure
@@ -25,19 +25,15 @@
 //!   and digests that every peer of the channel has. Nothing here may ever see a secret: signing is the
 //!   library's.
 //! - **Bounded.** Tables take the bytes that `limits.rs` grants, and only keys of identities that an MSP
-//!   accepted get any (see `cache`).
+//!   accepted get any (see `table_cache`).
 //!
 //! Knows nothing of DER, hashes or identities.
 
-mod backend;
-mod cache;
 mod field;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzz;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
-mod inverse;
-mod limbs;
 mod point;
 mod portable;
 mod prepare;
@@ -48,19 +44,22 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-pub use backend::{BACKEND_VARIABLE, Backend, BackendError};
-pub(super) use cache::{LeasedTable, Slot, TableCache, TableLimits};
-use limbs::Limbs;
 pub(super) use prepare::{Answer, Check};
 use scalar::Scalar;
-use table::{Size, Table};
+pub(super) use table::Table;
 
+use crate::crypto::Backend;
+use crate::crypto::combs::Size;
+#[cfg(target_arch = "x86_64")]
+use crate::crypto::lanes::Lanes;
+use crate::crypto::limbs::Limbs;
+use crate::crypto::table_cache::{LeasedTable, Slot, TableCache, TableLimits};
 use crate::limits;
 
 /// The tables of all channels.
-pub(super) static TABLES: LazyLock<TableCache> = LazyLock::new(|| {
+static TABLES: LazyLock<TableCache<Table>> = LazyLock::new(|| {
     TableCache::new(TableLimits {
         keys_max: limits::P256_KEYS_KNOWN_MAX,
         warm_bytes_max: limits::P256_WARM_TABLE_BYTES_MAX,
@@ -69,6 +68,20 @@ pub(super) static TABLES: LazyLock<TableCache> = LazyLock::new(|| {
         hot_after: limits::P256_HOT_AFTER_SIGNATURES,
     })
 });
+
+/// The slot of a key: an uncompressed point.
+pub(super) fn slot(point: &[u8]) -> Option<Arc<Slot<Table>>> {
+    TABLES.slot(
+        point.try_into().ok()?,
+        point::Affine::from_uncompressed(point)?,
+    )
+}
+
+/// A slot whose table has so many bytes and stays.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn pinned_slot(point: &[u8], bytes: usize) -> Option<Arc<Slot<Table>>> {
+    Slot::pinned(point::Affine::from_uncompressed(point)?, bytes)
+}
 
 static GENERATOR: LazyLock<Option<Table>> =
     LazyLock::new(|| Table::new(point::Affine::generator()?, Size::Full));
@@ -91,7 +104,7 @@ impl Numbers {
         })
     }
 
-    pub(super) fn check<'a>(&self, digest: &[u8; 32], table: &'a LeasedTable) -> Check<'a> {
+    pub(super) fn check<'a>(&self, digest: &[u8; 32], table: &'a LeasedTable<Table>) -> Check<'a> {
         Check {
             table: &table.table,
             r: self.r,
@@ -115,8 +128,8 @@ pub(super) fn answers(backend: Backend, checks: &[Check<'_>]) -> Vec<Answer> {
 
 #[cfg(target_arch = "x86_64")]
 fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Table) -> Vec<Answer> {
-    match ifma::Lanes::detect() {
-        Some(lanes) => lanes.answer_all(sums, generator),
+    match Lanes::detect() {
+        Some(lanes) => ifma::answer_all(lanes, sums, generator),
         None => portable::answer_all(sums, generator),
     }
 }
@@ -124,12 +137,4 @@ fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Table) -> Vec<Answer> {
 #[cfg(not(target_arch = "x86_64"))]
 fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Table) -> Vec<Answer> {
     portable::answer_all(sums, generator)
-}
-
-/// Whether the CPU has what the lanes need.
-fn ifma_available() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return ifma::Lanes::detect().is_some();
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
 }

@@ -6,11 +6,11 @@
 //! look at the end is enough.
 
 use super::field::Fp;
-use super::limbs::Limbs;
+use crate::crypto::limbs::Limbs;
 
 /// A point by its coordinates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Affine {
+pub(in crate::crypto) struct Affine {
     pub(super) x: Fp,
     pub(super) y: Fp,
 }

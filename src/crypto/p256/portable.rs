@@ -7,8 +7,10 @@
 use super::field::Fp;
 use super::point::{Affine, Xyzz};
 use super::prepare::{Answer, Sum};
-use super::table::{COMBS, Size, Table, entry_of};
+use super::table::Table;
 use super::tree::Runs;
+use crate::crypto::combs::{COMBS, Size, entry_of};
+use crate::crypto::table_cache::KeyTable as _;
 
 /// Signatures whose runs are added up together: their points fit into the cache.
 const SUMS_TOGETHER: usize = 64;

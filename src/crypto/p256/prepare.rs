@@ -3,9 +3,10 @@
 //! A signature (r, s) over a digest e is good where x(u1 G + u2 Q) = r modulo n, with u1 = e/s and
 //! u2 = r/s. The inverses of all s of a batch cost one inversion and three products each.
 
-use super::limbs::Limbs;
 use super::scalar::{MODULUS_LESS_ORDER, Scalar};
-use super::table::{COMBS, Table, comb_bytes};
+use super::table::Table;
+use crate::crypto::combs::{COMBS, comb_bytes};
+use crate::crypto::limbs::Limbs;
 
 /// A signature to check.
 #[derive(Debug, Clone, Copy)]

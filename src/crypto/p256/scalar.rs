@@ -2,8 +2,8 @@
 //!
 //! Invariant: every element is reduced.
 
-use super::inverse::Inverter;
-use super::limbs::Limbs;
+use crate::crypto::inverse::Inverter;
+use crate::crypto::limbs::Limbs;
 
 /// n.
 pub(super) const ORDER: Limbs = Limbs([

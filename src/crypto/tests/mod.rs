@@ -1,5 +1,9 @@
 //! Accept sets, pinned. The vector files hold verdicts of the reference on bytes made for them.
 
+#[cfg(target_arch = "x86_64")]
+pub(super) mod lanes;
+pub(super) mod numbers;
+mod table_cache;
 mod twin;
 mod wycheproof;
 

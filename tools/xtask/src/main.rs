@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use differential::Differential;
+use differential::{Differential, Engine};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
@@ -31,6 +31,8 @@ commands:
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
   p256-differential
           random P-256 signatures, at every backend and by the library: [--signatures N] [--seed S]
+  ed25519-differential
+          the same for Ed25519
   soak-ingest
           four feeders, one of them hostile, at the block-ingest socket: [--seconds N]
           [--chain FILE --channel NAME]
@@ -117,10 +119,8 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
         "bench" => return bench::Options::parse(options).map(Task::Bench),
         "scaling" => return scaling::Options::parse(options).map(Task::Scaling),
         "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
-        "p256-differential" => {
-            let options = Differential::parse(options).map_err(Usage::Wrong)?;
-            return Ok(Task::Differential(options));
-        }
+        "p256-differential" => return differential(Engine::P256, options),
+        "ed25519-differential" => return differential(Engine::Ed25519, options),
         "soak-ingest" => return soak::Options::parse(options).map(Task::Soak),
         "ci" => &[FMT, CLIPPY, TEST],
         "fmt" => &[FMT],
@@ -133,6 +133,12 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
         None => Ok(Task::Steps(steps)),
         Some(extra) => Err(Usage::Wrong(format!("did not expect {extra}"))),
     }
+}
+
+fn differential(engine: Engine, options: &[String]) -> Result<Task, Usage> {
+    Differential::parse(engine, options)
+        .map(Task::Differential)
+        .map_err(Usage::Wrong)
 }
 
 /// Runs the steps in their order up to the first that fails, and tells how long each took.
@@ -220,7 +226,7 @@ mod tests {
             Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
             Task::Bench(_) => vec!["bench"],
             Task::Scaling(_) => vec!["scaling"],
-            Task::Differential(_) => vec!["p256-differential"],
+            Task::Differential(_) => vec!["differential"],
             Task::Soak(_) => vec!["soak-ingest"],
             Task::Fuzz(_) => vec!["fuzz"],
         });
@@ -234,6 +240,8 @@ mod tests {
         check(&["bench", "--json"], Ok(&["bench"]));
         check(&["scaling", "--cores", "1,2"], Ok(&["scaling"]));
         check(&["fuzz", "block"], Ok(&["fuzz"]));
+        check(&["p256-differential"], Ok(&["differential"]));
+        check(&["ed25519-differential"], Ok(&["differential"]));
         check(&["help"], Err(Usage::Asked));
         check(&[], Err(Usage::Wrong("expected a command".to_owned())));
         check(

@@ -21,39 +21,26 @@ mod tests;
 
 use super::portable;
 use super::prepare::{Answer, Sum};
-use super::table::{BLOCK_ENTRIES, COMBS, Entry, Size, Table, entry_of};
+use super::table::{Entry, Table};
+use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, entry_of};
+use crate::crypto::lanes::{LANES, Lanes, Row, prefetch, row};
+use crate::crypto::table_cache::KeyTable as _;
 use field::Factor;
-use load::Row;
 use point::{Comparison, Entries, Points};
 
-/// Signatures side by side.
-const LANES: usize = 8;
-
-/// Says that this CPU has the instructions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lanes(());
-
-impl Lanes {
-    /// `None` where the CPU lacks them.
-    pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"))
-            .then_some(Self(()))
+/// Answers in the order of the sums.
+#[expect(unsafe_code, reason = "instructions that not every CPU has")]
+pub(super) fn answer_all(_: Lanes, sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+    // A group takes as long for one as for eight, and longer than the portable code for one.
+    if let [alone] = sums {
+        return portable::answer_all(std::slice::from_ref(alone), generator);
     }
-
-    /// Answers in the order of the sums.
-    #[expect(unsafe_code, reason = "instructions that not every CPU has")]
-    pub(super) fn answer_all(self, sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
-        // A group takes as long for one as for eight, and longer than the portable code for one.
-        if let [alone] = sums {
-            return portable::answer_all(std::slice::from_ref(alone), generator);
-        }
-        // SAFETY: `detect`, which alone makes a `Lanes`, found the CPU to have what the function needs.
-        unsafe { answer_all(sums, generator) }
-    }
+    // SAFETY: who has a `Lanes` found the CPU to have what the function needs.
+    unsafe { answer_groups(sums, generator) }
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn answer_all(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+fn answer_groups(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
     let mut answers = vec![Answer::Unsure; sums.len()];
     let mut order: Vec<(usize, &Sum<'_>)> = sums.iter().enumerate().collect();
     order.sort_by_key(|(_, sum)| sum.table.size());
@@ -167,7 +154,7 @@ impl<'a> Group<'a> {
             }
         }
         let [w0, w1, w2, w3] = &words;
-        Factor::from_words([load::row(w0), load::row(w1), load::row(w2), load::row(w3)])
+        Factor::from_words([row(w0), row(w1), row(w2), row(w3)])
     }
 }
 
@@ -188,7 +175,7 @@ impl<'a> Step<'a> {
     fn set(&mut self, lane: usize, block: &'a [Entry; BLOCK_ENTRIES], byte: u8) -> Option<()> {
         let (index, is_negative) = entry_of(byte);
         let row = &block.get(index)?.0;
-        load::prefetch(row);
+        prefetch(row);
         *self.rows.get_mut(lane)? = row;
         self.negative |= u8::from(is_negative) << lane;
         Some(())

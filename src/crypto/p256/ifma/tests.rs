@@ -2,56 +2,17 @@
 
 #![expect(unsafe_code, reason = "instructions that not every CPU has")]
 
-use std::arch::x86_64::{__m512i, _mm512_storeu_epi64};
-
 use super::field::{Exact, Factor, Limbs52, Loose, MODULUS, R_SQUARED_BY_SIXTEEN, SIXTEEN, splat};
 use super::load;
 use super::point::{Entries, Points};
-use super::{LANES, Lanes};
+use crate::crypto::lanes::LANES;
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::{self, Fp};
-use crate::crypto::p256::limbs::Limbs;
 use crate::crypto::p256::point::{Affine, Xyzz, to_affine};
 use crate::crypto::p256::table::Entry;
-use crate::crypto::p256::tests::differential::{Random, multiple};
-
-/// Runs a test whose body needs the instructions, where the CPU has them.
-macro_rules! lanes_test {
-    ($(#[$attribute:meta])* $name:ident, $body:ident) => {
-        $(#[$attribute])*
-        #[test]
-        fn $name() {
-            if Lanes::detect().is_some() {
-                // SAFETY: the CPU has what the function needs.
-                unsafe { $body() }
-            } else {
-                println!("skipped: this CPU has no AVX-512 IFMA");
-            }
-        }
-    };
-}
-
-/// The lanes of five vectors.
-#[target_feature(enable = "avx512f")]
-fn lanes_of(limbs: [__m512i; 5]) -> [Limbs52; LANES] {
-    let mut lanes = [[0; 5]; LANES];
-    for (at, limb) in limbs.into_iter().enumerate() {
-        let mut stored = [0; LANES];
-        // SAFETY: the array has the 64 bytes that are stored.
-        unsafe { _mm512_storeu_epi64(stored.as_mut_ptr(), limb) };
-        for (lane, limb) in lanes.iter_mut().zip(stored) {
-            lane[at] = limb;
-        }
-    }
-    lanes
-}
-
-#[target_feature(enable = "avx512f")]
-fn vectors_of(lanes: [Limbs52; LANES]) -> [__m512i; 5] {
-    std::array::from_fn(|at| {
-        let row: [u64; LANES] = lanes.map(|limbs| limbs[at].cast_unsigned());
-        load::row(&row)
-    })
-}
+use crate::crypto::p256::tests::differential::multiple;
+use crate::crypto::tests::lanes::{lanes_of, lanes_test, vectors_of};
+use crate::crypto::tests::numbers::Random;
 
 fn small(number: i64) -> Fp {
     let limbs = Limbs([number.unsigned_abs(), 0, 0, 0]);

@@ -5,25 +5,15 @@ use ::p256::elliptic_curve::{Group as _, PrimeField as _};
 use ::p256::{ProjectivePoint, Scalar as Reference};
 use proptest::prelude::*;
 
+use crate::crypto::combs::{Size, comb_bytes, entry_of};
+use crate::crypto::inverse::Inverter;
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::{self, Fp};
-use crate::crypto::p256::inverse::Inverter;
-use crate::crypto::p256::limbs::Limbs;
 use crate::crypto::p256::point::{Affine, Xyzz, invert_all, to_affine};
 use crate::crypto::p256::scalar::{MODULUS_LESS_ORDER, ORDER, Scalar};
-use crate::crypto::p256::table::{Size, Table, comb_bytes, entry_of};
-
-/// Numbers with many ones or zeros at their ends are where carries go wrong.
-fn limb() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        2 => any::<u64>(),
-        1 => Just(0),
-        1 => Just(u64::MAX),
-        1 => Just(1),
-        1 => Just(u64::MAX - 1),
-        1 => any::<u64>().prop_map(|x| x >> 32),
-        1 => any::<u64>().prop_map(|x| x << 32),
-    ]
-}
+use crate::crypto::p256::table::Table;
+use crate::crypto::table_cache::KeyTable as _;
+use crate::crypto::tests::numbers::{limb, slow_product};
 
 fn number() -> impl Strategy<Value = Limbs> {
     let near = |modulus: Limbs| {
@@ -51,18 +41,6 @@ fn reference_point(k: Limbs) -> ProjectivePoint {
 
 pub(super) fn affine(point: &ProjectivePoint) -> Affine {
     Affine::from_uncompressed(point.to_affine().to_sec1_point(false).as_bytes()).unwrap()
-}
-
-/// `times` by shifting and adding, modulo anything.
-fn slow_product(one: Limbs, other: Limbs, modulus: Limbs) -> Limbs {
-    (0..256).rev().fold(Limbs::ZERO, |sum, at| {
-        let doubled = sum.plus_mod(sum, modulus);
-        if other.bit(at) {
-            doubled.plus_mod(one, modulus)
-        } else {
-            doubled
-        }
-    })
 }
 
 proptest! {

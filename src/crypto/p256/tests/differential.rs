@@ -2,16 +2,13 @@
 //!
 //! `cargo xtask p256-differential --signatures N [--seed S]` runs it at length.
 
-use std::env;
-use std::fmt::Debug;
-use std::str::FromStr;
-
 use super::{Key, SIZES, Signed, backends};
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::Fp;
-use crate::crypto::p256::limbs::Limbs;
 use crate::crypto::p256::point::{Affine, Xyzz, invert_all, to_affine};
 use crate::crypto::p256::scalar::{ORDER, R_SQUARED, Scalar};
 use crate::crypto::p256::{Answer, Check, answers};
+use crate::crypto::tests::numbers::{Random, setting};
 
 /// Signatures of a run in an ordinary test.
 const SIGNATURES: usize = if cfg!(debug_assertions) {
@@ -25,25 +22,7 @@ const BATCH: usize = 100;
 /// Keys of a run.
 const KEYS: usize = 12;
 
-/// SplitMix64.
-pub(in crate::crypto::p256) struct Random(pub(in crate::crypto::p256) u64);
-
 impl Random {
-    pub(in crate::crypto::p256) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    pub(in crate::crypto::p256) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    pub(in crate::crypto::p256) fn number(&mut self) -> Limbs {
-        Limbs([(); 4].map(|()| self.next()))
-    }
-
     pub(in crate::crypto::p256) fn scalar(&mut self) -> Limbs {
         self.number().reduced_once(false, ORDER)
     }
@@ -141,13 +120,6 @@ fn damage(signed: &mut Signed, random: &mut Random) {
         // As good as before, but for the low-S rule, which is not looked at here.
         6 => signed.s = negative(signed.s),
         _ => {}
-    }
-}
-
-fn setting<T: FromStr<Err: Debug>>(name: &str, default: T) -> T {
-    match env::var(name) {
-        Ok(value) => value.parse().unwrap(),
-        Err(_) => default,
     }
 }
 

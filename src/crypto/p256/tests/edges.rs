@@ -7,13 +7,16 @@ use ::p256::elliptic_curve::subtle::Choice;
 use ::p256::{ProjectivePoint, Scalar as Reference};
 
 use super::arithmetic::affine;
-use super::differential::{Random, inverse, multiple, negative, product, sign, sum};
+use super::differential::{inverse, multiple, negative, product, sign, sum};
 use super::{Key, SIZES, Signed, backends, check, check_or_leave};
-use crate::crypto::p256::limbs::Limbs;
+use crate::crypto::combs::{Size, comb_bytes};
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::point::Affine;
 use crate::crypto::p256::scalar::{MODULUS_LESS_ORDER, ORDER};
-use crate::crypto::p256::table::{Size, comb_bytes};
-use crate::crypto::p256::{Answer, Backend};
+
+use crate::crypto::Backend;
+use crate::crypto::p256::Answer;
+use crate::crypto::tests::numbers::Random;
 
 const ONE: Limbs = Limbs([1, 0, 0, 0]);
 

@@ -1,18 +1,19 @@
 //! The engine beside the library, number by number.
 
 mod arithmetic;
-mod cache;
 pub(super) mod differential;
 mod edges;
 mod seam;
 
+use crate::crypto::combs::Size;
 use crate::crypto::ecdsa::verify_numbers;
 use crate::crypto::ecdsa_der::EcdsaSignature;
-use crate::crypto::p256::limbs::Limbs;
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::point::Affine;
-use crate::crypto::p256::table::{Size, Table};
-use crate::crypto::p256::{Answer, Backend, Check, Numbers, answers};
-use crate::crypto::{Curve, EcdsaKey};
+use crate::crypto::p256::table::Table;
+use crate::crypto::p256::{Answer, Check, Numbers, answers};
+use crate::crypto::table_cache::KeyTable as _;
+use crate::crypto::{Backend, Curve, EcdsaKey};
 
 /// Every size that the engine computes.
 const SIZES: [Size; 3] = Size::ALL;

@@ -1,14 +1,14 @@
 //! Through the front door: DER in, verdicts out, tables earned on the way.
 
-use super::differential::{Random, multiple, negative, sign};
+use super::differential::{multiple, negative, sign};
 use super::key_of;
-use crate::crypto::p256::Backend;
-use crate::crypto::p256::limbs::Limbs;
+use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::point::Affine;
 use crate::crypto::p256::scalar::ORDER;
+use crate::crypto::tests::numbers::Random;
 use crate::crypto::{
-    BackendError, PublicKey, SignatureHash, SignatureJob, SignedMessage, encode_ecdsa_signature,
-    sha256, verify, verify_batch_with,
+    Backend, BackendError, PublicKey, SignatureHash, SignatureJob, SignedMessage,
+    encode_ecdsa_signature, sha256, verify, verify_batch_with,
 };
 
 struct Signer {
@@ -115,9 +115,9 @@ fn every_backend_gives_every_job_its_verdict() {
             assert_eq!(found, expected, "{backend}, {length} together");
         }
     }
-    let tables = |signer: &Signer| signer.key.table_slot().unwrap().table(0);
+    let tables = |signer: &Signer| signer.key.p256_slot().unwrap().table(0);
     assert!(signers.iter().all(|signer| tables(signer).is_some()));
-    assert!(stranger.table_slot().is_none());
+    assert!(stranger.p256_slot().is_none());
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Which code computes P-256 sums: chosen by what the CPU can do, or by a switch.
+//! Which code verifies identity signatures: chosen by what the CPU can do, or by a switch.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What verifies P-256 identity signatures. The verdicts are the same.
+/// What verifies P-256 and Ed25519 identity signatures. The verdicts are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Backend {
@@ -52,7 +52,7 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Library | Self::Scalar => true,
-            Self::Avx512Ifma => super::ifma_available(),
+            Self::Avx512Ifma => lanes_available(),
         }
     }
 
@@ -104,6 +104,14 @@ impl Backend {
             Some(name) => name.parse::<Self>()?.choose(),
         }
     }
+}
+
+/// Whether the CPU has what the lanes need.
+fn lanes_available() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return crate::crypto::lanes::Lanes::detect().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 impl FromStr for Backend {

@@ -1,4 +1,4 @@
-//! Numbers of 256 bits as four limbs, least significant first: what both moduli share.
+//! Numbers of 256 bits as four limbs, least significant first: what all moduli share.
 //!
 //! Knows nothing of curves. Nothing here is constant in time: verification handles public data only.
 
@@ -14,6 +14,15 @@ impl Limbs {
         let (words, _) = bytes.as_chunks::<8>();
         for (limb, word) in limbs.iter_mut().rev().zip(words) {
             *limb = u64::from_be_bytes(*word);
+        }
+        Self(limbs)
+    }
+
+    pub(super) fn from_le_bytes(bytes: &[u8; 32]) -> Self {
+        let mut limbs = [0; 4];
+        let (words, _) = bytes.as_chunks::<8>();
+        for (limb, word) in limbs.iter_mut().zip(words) {
+            *limb = u64::from_le_bytes(*word);
         }
         Self(limbs)
     }

@@ -1,4 +1,4 @@
-//! Which keys have tables.
+//! Which keys have tables of multiples, on any curve.
 //!
 //! ```text
 //!            an MSP accepted it         some signatures       many more
@@ -16,16 +16,35 @@
 //! - a newcomer takes the room of another key only if it signed more than twice as much lately, so a
 //!   flood of keys that sign little displaces none that sign much;
 //! - whether a key has a table changes no verdict.
+//!
+//! Knows nothing of what is in a table.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
 
-use super::point::Affine;
-use super::table::{Size, Table};
+use crate::crypto::combs::Size;
+
+/// The table of a key.
+pub(crate) trait KeyTable: fmt::Debug + Sized {
+    /// What tells keys apart.
+    type Name: Eq + Hash;
+    /// What tables are computed from.
+    type Point: Copy;
+
+    /// Computes a table.
+    fn compute(point: Self::Point, size: Size) -> Option<Self>;
+
+    /// Its size.
+    fn size(&self) -> Size;
+
+    /// Bytes of any table of this size.
+    fn bytes(size: Size) -> usize;
+}
 
 /// What a cache may hold.
 #[derive(Debug, Clone, Copy)]
@@ -43,42 +62,38 @@ pub(crate) struct TableLimits {
 }
 
 /// The keys that may have tables.
-#[derive(Debug)]
-pub(crate) struct TableCache(Arc<Shared>);
+pub(crate) struct TableCache<T: KeyTable>(Arc<Shared<T>>);
 
-#[derive(Debug)]
-struct Shared {
+struct Shared<T: KeyTable> {
     limits: TableLimits,
-    /// Keys by their points; the keys themselves hold their slots.
-    known: Mutex<HashMap<[u8; 65], Weak<Slot>>>,
-    warm: Class,
-    hot: Class,
+    /// Keys by their names; the keys themselves hold their slots.
+    known: Mutex<HashMap<T::Name, Weak<Slot<T>>>>,
+    warm: Class<T>,
+    hot: Class<T>,
     /// Signatures of all keys: the clock by which uses are forgotten.
     signatures: AtomicU64,
 }
 
 /// The tables of one size.
-#[derive(Debug)]
-struct Class {
+struct Class<T: KeyTable> {
     size: Size,
     bytes_max: usize,
     bytes: Arc<AtomicUsize>,
     /// Those that have such a table, and some that had one, in no order.
-    residents: Mutex<Residents>,
+    residents: Mutex<Residents<T>>,
 }
 
-#[derive(Debug, Default)]
-struct Residents {
-    slots: Vec<Weak<Slot>>,
+struct Residents<T: KeyTable> {
+    slots: Vec<Weak<Slot<T>>>,
     /// Where the next search for a victim begins.
     hand: usize,
 }
 
 /// What the cache knows of a key.
-pub(crate) struct Slot {
-    cache: Weak<Shared>,
-    point: Affine,
-    table: ArcSwapOption<LeasedTable>,
+pub(crate) struct Slot<T: KeyTable> {
+    cache: Weak<Shared<T>>,
+    point: T::Point,
+    table: ArcSwapOption<LeasedTable<T>>,
     /// Signatures lately: the upper half says in which epoch that was.
     uses: AtomicU64,
     /// Signatures since the table changed, or was refused.
@@ -89,8 +104,8 @@ pub(crate) struct Slot {
 
 /// A table and the bytes that it takes from its class until nobody uses it any more.
 #[derive(Debug)]
-pub(crate) struct LeasedTable {
-    pub(super) table: Table,
+pub(crate) struct LeasedTable<T> {
+    pub(super) table: T,
     _lease: Lease,
 }
 
@@ -100,7 +115,7 @@ const EPOCH_SIGNATURES: u64 = 1 << 20;
 /// Keys that are looked at to find one that is worth less than a newcomer.
 const CANDIDATES: usize = 16;
 
-impl TableCache {
+impl<T: KeyTable> TableCache<T> {
     pub(crate) fn new(limits: TableLimits) -> Self {
         Self(Arc::new(Shared {
             limits,
@@ -111,10 +126,8 @@ impl TableCache {
         }))
     }
 
-    /// The slot of a key; the same for equal keys. `None` where the cache knows too many keys, or for
-    /// bytes that are no point.
-    pub(crate) fn slot(&self, point: &[u8]) -> Option<Arc<Slot>> {
-        let name: [u8; 65] = point.try_into().ok()?;
+    /// The slot of a key; the same for equal keys. `None` where the cache knows too many keys.
+    pub(crate) fn slot(&self, name: T::Name, point: T::Point) -> Option<Arc<Slot<T>>> {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = known.get(&name).and_then(Weak::upgrade) {
             return Some(slot);
@@ -127,7 +140,7 @@ impl TableCache {
         }
         let slot = Arc::new(Slot {
             cache: Arc::downgrade(&self.0),
-            point: Affine::from_uncompressed(point)?,
+            point,
             table: ArcSwapOption::empty(),
             uses: AtomicU64::new(0),
             earned: AtomicU32::new(0),
@@ -140,29 +153,30 @@ impl TableCache {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> (usize, usize) {
         // Ordering: only tests read it, after all other threads have ended.
-        let read = |class: &Class| class.bytes.load(Ordering::Relaxed);
+        let read = |class: &Class<T>| class.bytes.load(Ordering::Relaxed);
         (read(&self.0.warm), read(&self.0.hot))
     }
 
     #[cfg(test)]
     pub(super) fn residents(&self) -> (usize, usize) {
-        let count = |class: &Class| class.residents.lock().unwrap().slots.len();
+        let count = |class: &Class<T>| class.residents.lock().unwrap().slots.len();
         (count(&self.0.warm), count(&self.0.hot))
     }
 }
 
-impl Slot {
+impl<T: KeyTable> Slot<T> {
     /// A slot of no cache, whose table stays.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn pinned(point: &[u8], bytes: usize) -> Option<Arc<Self>> {
-        let point = Affine::from_uncompressed(point)?;
-        let size = Size::ALL.into_iter().find(|size| size.bytes() == bytes)?;
+    pub(crate) fn pinned(point: T::Point, bytes: usize) -> Option<Arc<Self>> {
+        let size = Size::ALL
+            .into_iter()
+            .find(|&size| T::bytes(size) == bytes)?;
         let lease = Lease {
             of: Arc::default(),
             bytes: 0,
         };
         let table = LeasedTable {
-            table: Table::new(point, size)?,
+            table: T::compute(point, size)?,
             _lease: lease,
         };
         Some(Arc::new(Self {
@@ -176,7 +190,7 @@ impl Slot {
     }
 
     /// The key's table, where it has one or gets one for the `signatures` that are to be verified now.
-    pub(crate) fn table(self: &Arc<Self>, signatures: u32) -> Option<Arc<LeasedTable>> {
+    pub(crate) fn table(self: &Arc<Self>, signatures: u32) -> Option<Arc<LeasedTable<T>>> {
         let table = self.table.load_full();
         let Some(cache) = self.cache.upgrade() else {
             return table;
@@ -222,14 +236,14 @@ impl Slot {
 
     /// Computes the next table, unless another thread does or there is no room. Either way the key must
     /// earn the next attempt anew.
-    fn grow(self: &Arc<Self>, class: &Class, cache: &Shared) -> Option<Arc<LeasedTable>> {
+    fn grow(self: &Arc<Self>, class: &Class<T>, cache: &Shared<T>) -> Option<Arc<LeasedTable<T>>> {
         // Ordering: Acquire and Release, so that the next thread to build sees the last one's table.
         if self.building.swap(true, Ordering::Acquire) {
             return None;
         }
         self.earned.store(0, Ordering::Relaxed);
         let grown = class.lease(self, cache).and_then(|lease| {
-            let table = Table::new(self.point, class.size)?;
+            let table = T::compute(self.point, class.size)?;
             let leased = Arc::new(LeasedTable {
                 table,
                 _lease: lease,
@@ -243,7 +257,7 @@ impl Slot {
     }
 }
 
-impl fmt::Debug for Slot {
+impl<T: KeyTable> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = self.table.load();
         f.debug_struct("Slot")
@@ -261,7 +275,7 @@ fn decayed(uses: u64, epoch: u64) -> u64 {
         .unwrap_or(0)
 }
 
-impl Shared {
+impl<T: KeyTable> Shared<T> {
     fn epoch(&self, signatures: u32) -> u64 {
         // Ordering: statistics.
         let before = self
@@ -275,18 +289,21 @@ impl Shared {
     }
 }
 
-impl Class {
+impl<T: KeyTable> Class<T> {
     fn new(size: Size, bytes_max: usize) -> Self {
         Self {
             size,
             bytes_max,
             bytes: Arc::default(),
-            residents: Mutex::default(),
+            residents: Mutex::new(Residents {
+                slots: Vec::new(),
+                hand: 0,
+            }),
         }
     }
 
     /// Room for one more table, if need be that of another key.
-    fn lease(&self, newcomer: &Slot, cache: &Shared) -> Option<Lease> {
+    fn lease(&self, newcomer: &Slot<T>, cache: &Shared<T>) -> Option<Lease> {
         self.free_room().or_else(|| {
             self.evict_for(newcomer.uses(cache.epoch_now()), cache);
             // None still where a running batch holds the victim's table.
@@ -295,7 +312,7 @@ impl Class {
     }
 
     fn free_room(&self) -> Option<Lease> {
-        let bytes = self.size.bytes();
+        let bytes = T::bytes(self.size);
         let add = |taken: usize| Some(taken + bytes).filter(|&sum| sum <= self.bytes_max);
         // Ordering: the counter stands for itself; nothing is read on the strength of it.
         self.bytes
@@ -309,10 +326,10 @@ impl Class {
 
     /// Takes the table of the key that was used least lately among a few, if that is less than half of
     /// `uses`.
-    fn evict_for(&self, uses: u64, cache: &Shared) {
+    fn evict_for(&self, uses: u64, cache: &Shared<T>) {
         let epoch = cache.epoch_now();
         let mut residents = self.lock();
-        let mut victim: Option<(u64, Arc<Slot>)> = None;
+        let mut victim: Option<(u64, Arc<Slot<T>>)> = None;
         for _ in 0..CANDIDATES {
             let Some(slot) = residents.next_of(self.size) else {
                 break;
@@ -330,10 +347,10 @@ impl Class {
         }
     }
 
-    fn admit(&self, slot: &Arc<Slot>) {
+    fn admit(&self, slot: &Arc<Slot<T>>) {
         let mut residents = self.lock();
         // Those that left are taken out when they are come across; so many cannot all be here.
-        if residents.slots.len() > CANDIDATES + 2 * self.bytes_max / self.size.bytes() {
+        if residents.slots.len() > CANDIDATES + 2 * self.bytes_max / T::bytes(self.size) {
             residents
                 .slots
                 .retain(|slot| slot.upgrade().is_some_and(|slot| slot.has(self.size)));
@@ -341,16 +358,16 @@ impl Class {
         residents.slots.push(Arc::downgrade(slot));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Residents> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Residents<T>> {
         self.residents
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Residents {
+impl<T: KeyTable> Residents<T> {
     /// The next key that has a table of this size; those on the way that have none are taken out.
-    fn next_of(&mut self, size: Size) -> Option<Arc<Slot>> {
+    fn next_of(&mut self, size: Size) -> Option<Arc<Slot<T>>> {
         loop {
             if self.hand >= self.slots.len() {
                 self.hand = 0;

@@ -2,11 +2,29 @@
 
 use std::sync::Arc;
 
-use super::differential::{Random, multiple};
-use crate::crypto::p256::limbs::Limbs;
-use crate::crypto::p256::point::Affine;
-use crate::crypto::p256::table::Size;
-use crate::crypto::p256::{Slot, TableCache, TableLimits};
+use crate::crypto::combs::Size;
+use crate::crypto::table_cache::{KeyTable, Slot, TableCache, TableLimits};
+
+/// A table of nothing: keys are numbers.
+#[derive(Debug)]
+struct Empty(Size);
+
+impl KeyTable for Empty {
+    type Name = u64;
+    type Point = ();
+
+    fn compute((): (), size: Size) -> Option<Self> {
+        Some(Self(size))
+    }
+
+    fn size(&self) -> Size {
+        self.0
+    }
+
+    fn bytes(size: Size) -> usize {
+        size.blocks() << 13
+    }
+}
 
 /// Room for two warm tables and one hot one.
 const LIMITS: TableLimits = TableLimits {
@@ -17,22 +35,16 @@ const LIMITS: TableLimits = TableLimits {
     hot_after: 100,
 };
 
-fn point(k: u64) -> Vec<u8> {
-    let point = multiple(Limbs([k, 0, 0, 0]), Affine::generator().unwrap());
-    let (x, y) = (point.x.to_limbs(), point.y.to_limbs());
-    [[4].as_slice(), &x.to_be_bytes(), &y.to_be_bytes()].concat()
-}
-
 #[track_caller]
-fn check(slot: &Arc<Slot>, signatures: u32, expected: Option<Size>) {
+fn check(slot: &Arc<Slot<Empty>>, signatures: u32, expected: Option<Size>) {
     let table = slot.table(signatures);
-    assert_eq!(table.map(|leased| leased.table.size()), expected);
+    assert_eq!(table.map(|leased| leased.table.0), expected);
 }
 
 #[test]
 fn a_key_is_promoted_by_use() {
-    let cache = TableCache::new(LIMITS);
-    let slot = cache.slot(&point(2)).unwrap();
+    let cache = TableCache::<Empty>::new(LIMITS);
+    let slot = cache.slot(2, ()).unwrap();
     check(&slot, 9, None);
     check(&slot, 1, Some(Size::Warm));
     check(&slot, 99, Some(Size::Warm));
@@ -40,20 +52,20 @@ fn a_key_is_promoted_by_use() {
     check(&slot, 1000, Some(Size::Hot));
     assert_eq!(cache.bytes(), (0, 65536));
     // Equal keys share it; it is gone with the last of them.
-    let again = cache.slot(&point(2)).unwrap();
+    let again = cache.slot(2, ()).unwrap();
     assert!(Arc::ptr_eq(&slot, &again));
     drop(slot);
     check(&again, 1, Some(Size::Hot));
     drop(again);
     assert_eq!(cache.bytes(), (0, 0));
     // One batch may earn a table for itself.
-    check(&cache.slot(&point(2)).unwrap(), 10, Some(Size::Warm));
+    check(&cache.slot(2, ()).unwrap(), 10, Some(Size::Warm));
 }
 
 #[test]
 fn a_newcomer_must_sign_more_than_twice_as_much() {
-    let cache = TableCache::new(LIMITS);
-    let slots: Vec<_> = (2..5).map(|k| cache.slot(&point(k)).unwrap()).collect();
+    let cache = TableCache::<Empty>::new(LIMITS);
+    let slots: Vec<_> = (2..5).map(|k| cache.slot(k, ()).unwrap()).collect();
     check(&slots[0], 50, Some(Size::Warm));
     check(&slots[1], 30, Some(Size::Warm));
     // Full. Each refusal must be earned anew.
@@ -70,8 +82,8 @@ fn a_newcomer_must_sign_more_than_twice_as_much() {
 
 #[test]
 fn a_table_in_use_keeps_its_bytes() {
-    let cache = TableCache::new(LIMITS);
-    let slots: Vec<_> = (2..5).map(|k| cache.slot(&point(k)).unwrap()).collect();
+    let cache = TableCache::<Empty>::new(LIMITS);
+    let slots: Vec<_> = (2..5).map(|k| cache.slot(k, ()).unwrap()).collect();
     let in_use = slots[0].table(10).unwrap();
     check(&slots[1], 20, Some(Size::Warm));
     // The first key loses its table, but a batch still reads it.
@@ -83,21 +95,20 @@ fn a_table_in_use_keeps_its_bytes() {
 
 #[test]
 fn keys_without_number_are_not_remembered() {
-    let cache = TableCache::new(LIMITS);
-    let mut slots: Vec<_> = (2..6).map(|k| cache.slot(&point(k)).unwrap()).collect();
-    assert!(cache.slot(&point(6)).is_none(), "too many keys");
+    let cache = TableCache::<Empty>::new(LIMITS);
+    let mut slots: Vec<_> = (2..6).map(|k| cache.slot(k, ()).unwrap()).collect();
+    assert!(cache.slot(6, ()).is_none(), "too many keys");
     slots.pop();
-    assert!(cache.slot(&point(6)).is_some(), "one has gone");
-    assert!(cache.slot(&point(2)[..64]).is_none(), "no point");
+    assert!(cache.slot(6, ()).is_some(), "one has gone");
 
     // Keys come and go; neither the lists nor the bytes grow with them.
     let limits = TableLimits {
         keys_max: 100,
         ..LIMITS
     };
-    let cache = TableCache::new(limits);
+    let cache = TableCache::<Empty>::new(limits);
     for k in 2..200 {
-        let slot = cache.slot(&point(k)).unwrap();
+        let slot = cache.slot(k, ()).unwrap();
         check(&slot, 10, Some(Size::Warm));
     }
     assert_eq!(cache.bytes(), (0, 0));
@@ -110,8 +121,8 @@ fn old_uses_are_forgotten() {
         hot_after: u32::MAX,
         ..LIMITS
     };
-    let cache = TableCache::new(limits);
-    let slots: Vec<_> = (2..6).map(|k| cache.slot(&point(k)).unwrap()).collect();
+    let cache = TableCache::<Empty>::new(limits);
+    let slots: Vec<_> = (2..6).map(|k| cache.slot(k, ()).unwrap()).collect();
     check(&slots[0], 200, Some(Size::Warm));
     check(&slots[1], 1 << 20, Some(Size::Warm)); // an epoch passes
     check(&slots[1], 1 << 20, Some(Size::Warm)); // and another
@@ -123,10 +134,9 @@ fn old_uses_are_forgotten() {
 
 #[test]
 fn threads_compute_a_table_once() {
-    let cache = TableCache::new(LIMITS);
-    let mut random = Random(1);
+    let cache = TableCache::<Empty>::new(LIMITS);
     for k in 2..12 {
-        let slot = cache.slot(&point(k + random.next() % 1000)).unwrap();
+        let slot = cache.slot(k, ()).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| (0..300).for_each(|_| drop(slot.table(1))));

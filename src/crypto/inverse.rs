@@ -7,7 +7,7 @@
 //!
 //! Takes 1-2 microseconds, a fifth of what the power p - 2 takes, but its time tells the number.
 
-use super::limbs::Limbs;
+use crate::crypto::limbs::Limbs;
 
 const LIMB_BITS: u32 = 62;
 const LIMB_MASK: u64 = u64::MAX >> 2;
@@ -56,7 +56,7 @@ impl Inverter {
         let (mut f, mut g) = (self.modulus, Signed::new(number));
         let (mut d, mut e) = (Signed([0; 5]), Signed([1, 0, 0, 0, 0]));
         let mut eta = -1;
-        while g != Signed([0; 5]) {
+        while !g.is_zero() {
             let matrix;
             (eta, matrix) = division_steps(eta, f.low_bits(), g.low_bits());
             (d, e) = self.apply_modulo(d, e, matrix);
@@ -145,6 +145,11 @@ impl Signed {
     fn low_bits(self) -> u64 {
         let [lowest, ..] = self.0;
         lowest.cast_unsigned()
+    }
+
+    fn is_zero(self) -> bool {
+        let [l0, l1, l2, l3, l4] = self.0;
+        l0 | l1 | l2 | l3 | l4 == 0
     }
 
     /// -1 or 0.
