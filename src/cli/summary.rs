@@ -212,6 +212,7 @@ impl Summary<'_> {
         writeln!(out, "{object}")
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
     fn stage(&self, stage: &StageReading) -> Value {
         json!({
             "stage": stage.name,
@@ -219,6 +220,7 @@ impl Summary<'_> {
             "transactions": stage.transactions,
             "cpu_ms": ms(stage),
             "cpu_us_per_transaction": self.per_transaction(ms(stage) * 1000.0),
+            "serial_us_per_transaction": self.per_transaction(stage.serial_ns as f64 / 1e3),
             "p50_us": stage.latency.quantile_us(0.5),
             "p99_us": stage.latency.quantile_us(0.99),
             "sum_us": stage.latency.sum_us,

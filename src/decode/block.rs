@@ -95,8 +95,9 @@ pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rej
     let expected = raw.expected;
     let mut number = BlockNumber::default();
     let cell = Cell::try_new(raw.bytes, |bytes| {
-        let block =
-            Block::decode(bytes).map_err(|error| Rejection::Undecodable { expected, error })?;
+        let block = meter
+            .count_serial(|| Block::decode(bytes))
+            .map_err(|error| Rejection::Undecodable { expected, error })?;
         let header = block
             .header
             .as_ref()
@@ -149,10 +150,10 @@ fn decode_contents<'a>(
         });
     }
     if !genesis && !is_config_data(&envelopes) {
-        check_well_formed(&envelopes, number)?;
+        meter.count_serial(|| check_well_formed(&envelopes, number))?;
     }
     let (found, transactions) = rayon::join(
-        || meter.count(|| data_hash(&envelopes)),
+        || meter.count_serial(|| data_hash(&envelopes)),
         || {
             envelopes
                 .par_chunks(ENVELOPES_PER_TASK)

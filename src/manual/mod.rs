@@ -8,6 +8,7 @@
 //! - [`durability`]: what is safe when, and how a ledger recovers.
 //! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
+//! - [`scaling`]: what more cores give, and what limits.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
@@ -30,6 +31,11 @@ pub mod testing {}
 
 #[doc = include_str!("benches_and_fuzzing.md")]
 pub mod benches_and_fuzzing {}
+
+#[doc = include_str!("scaling.md")]
+#[doc = ""]
+#[doc = include_str!("scaling.svg")]
+pub mod scaling {}
 
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}

@@ -76,6 +76,7 @@ pub struct StageMetrics {
     blocks: AtomicU64,
     transactions: AtomicU64,
     cpu_ns: AtomicU64,
+    serial_ns: AtomicU64,
     latency: Histogram,
 }
 
@@ -90,6 +91,8 @@ pub struct StageReading {
     pub transactions: u64,
     /// CPU time of the stage's own thread and of its share of the workers, in nanoseconds.
     pub cpu_ns: u64,
+    /// The part of it that no other thread can share: of a block, one thing after another.
+    pub serial_ns: u64,
     /// Wall time per block within the stage.
     pub latency: HistogramReading,
 }
@@ -103,6 +106,7 @@ impl StageMetrics {
             blocks: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
             cpu_ns: AtomicU64::new(0),
+            serial_ns: AtomicU64::new(0),
             latency: Histogram::default(),
         }
     }
@@ -126,6 +130,17 @@ impl StageMetrics {
         self.cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
     }
 
+    /// Says that so much of the CPU time added was serial, in nanoseconds.
+    pub fn note_serial_ns(&self, serial_ns: u64) {
+        self.serial_ns.fetch_add(serial_ns, Ordering::Relaxed);
+    }
+
+    /// Adds CPU time of a stage's own thread: all of it is serial.
+    pub fn add_serial_cpu_ns(&self, cpu_ns: u64) {
+        self.add_cpu_ns(cpu_ns);
+        self.note_serial_ns(cpu_ns);
+    }
+
     /// The numbers now.
     pub fn read(&self) -> StageReading {
         StageReading {
@@ -133,6 +148,7 @@ impl StageMetrics {
             blocks: self.blocks.load(Ordering::Relaxed),
             transactions: self.transactions.load(Ordering::Relaxed),
             cpu_ns: self.cpu_ns.load(Ordering::Relaxed),
+            serial_ns: self.serial_ns.load(Ordering::Relaxed),
             latency: self.latency.read(),
         }
     }
@@ -161,12 +177,14 @@ mod tests {
     fn a_stage_counts_blocks_transactions_and_cpu() {
         let stage = StageMetrics::new("decode");
         stage.block_done(500, 7);
-        stage.add_cpu_ns(3);
+        stage.add_cpu_ns(2);
+        stage.add_serial_cpu_ns(1);
         let reading = stage.read();
         assert_eq!(
             (reading.blocks, reading.transactions, reading.cpu_ns),
             (1, 500, 3)
         );
+        assert_eq!(reading.serial_ns, 1);
         assert_eq!(reading.latency.sum_us, 7);
     }
 }

@@ -97,7 +97,7 @@ impl<F: Frontier> MvccStage<F> {
         // Fabric: `kv_ledger.go:addBlockCommitHash`: from block 1 on, and only without a gap.
         let hash = (number == BlockNumber(1) || self.commit_hash.is_some()).then(|| {
             let filter: Vec<u8> = codes.iter().map(|code| code.number()).collect();
-            commit_hash(self.commit_hash.as_ref(), &filter, &batch)
+            meter.count_serial(|| commit_hash(self.commit_hash.as_ref(), &filter, &batch))
         });
         let hash = hash.filter(|_| number != BlockNumber(0));
         self.commit_hash = hash;
@@ -127,7 +127,7 @@ impl<F: Frontier> MvccStage<F> {
             .collect();
         let view = self.frontier.view()?;
         let prefetched = prefetch_parallel(&inputs, &view, meter)?;
-        meter.count(|| fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes()))
+        meter.count_serial(|| fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes()))
     }
 }
 

@@ -83,7 +83,8 @@ impl Stage {
             self.delay(number.0);
             let (start, cpu) = (self.clock.now(), thread_cpu_ns());
             let result = work(item);
-            self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
+            let spent_ns = thread_cpu_ns().saturating_sub(cpu);
+            self.metrics.add_serial_cpu_ns(spent_ns);
             match result {
                 Err(error) => return Ended::Stopped(number, error),
                 Ok(done) => {
@@ -116,6 +117,7 @@ impl Stage {
     pub fn spread<R: Send>(&self, meter: &CpuMeter, work: impl FnOnce() -> R + Send) -> R {
         let result = self.workers.install(work);
         self.metrics.add_cpu_ns(meter.take_ns());
+        self.metrics.note_serial_ns(meter.take_serial_ns());
         result
     }
 
@@ -132,7 +134,8 @@ impl Stage {
     pub fn alone<R>(&self, work: impl FnOnce() -> R) -> R {
         let cpu = thread_cpu_ns();
         let result = work();
-        self.metrics.add_cpu_ns(thread_cpu_ns().saturating_sub(cpu));
+        let spent_ns = thread_cpu_ns().saturating_sub(cpu);
+        self.metrics.add_serial_cpu_ns(spent_ns);
         result
     }
 

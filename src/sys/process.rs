@@ -67,22 +67,41 @@ pub fn thread_cpu_ns() -> u64 {
 
 /// Adds up the CPU time of pieces of work on any thread.
 #[derive(Debug, Default)]
-pub struct CpuMeter(AtomicU64);
+pub struct CpuMeter {
+    total_ns: AtomicU64,
+    serial_ns: AtomicU64,
+}
 
 impl CpuMeter {
     /// Does `work` and counts the CPU time that the calling thread spends on it. Work that itself
     /// waits on the workers must not be counted: the thread may do other work meanwhile.
     pub fn count<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.timed(work).0
+    }
+
+    /// Like [`Self::count`], for work that no other thread can share: one chain of a block.
+    pub fn count_serial<R>(&self, work: impl FnOnce() -> R) -> R {
+        let (result, spent_ns) = self.timed(work);
+        self.serial_ns.fetch_add(spent_ns, Ordering::Relaxed);
+        result
+    }
+
+    fn timed<R>(&self, work: impl FnOnce() -> R) -> (R, u64) {
         let start = thread_cpu_ns();
         let result = work();
+        let spent_ns = thread_cpu_ns().saturating_sub(start);
         // Ordering: statistics.
-        self.0
-            .fetch_add(thread_cpu_ns().saturating_sub(start), Ordering::Relaxed);
-        result
+        self.total_ns.fetch_add(spent_ns, Ordering::Relaxed);
+        (result, spent_ns)
     }
 
     /// What was counted since the last call, in nanoseconds.
     pub fn take_ns(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.total_ns.swap(0, Ordering::Relaxed)
+    }
+
+    /// How much of it was serial, since the last call of this.
+    pub fn take_serial_ns(&self) -> u64 {
+        self.serial_ns.swap(0, Ordering::Relaxed)
     }
 }

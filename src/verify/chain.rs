@@ -97,7 +97,7 @@ impl Chain {
         };
         let bundle = Arc::clone(bundle);
         check_place(&decoded, *tip)?;
-        check_block_signatures(&decoded, &bundle)?;
+        meter.count_serial(|| check_block_signatures(&decoded, &bundle))?;
         let verdicts = verify_transactions(&decoded, &bundle, meter);
         let next = apply_config(&decoded, &verdicts, &bundle)?;
         let tip = ChainTip {

@@ -268,32 +268,80 @@ impl Bench {
 
 /// Makes the chain, imports it, and reads what the import says of itself.
 fn measure(txs: u64) -> Result<Bench, String> {
+    build()?;
+    let chain = Chain::made(BLOCK_TXS, txs / BLOCK_TXS)?;
+    let cores = u32::try_from(cores()).unwrap_or(u32::MAX);
+    Bench::of_summary(&chain.import(None)?, cores)
+}
+
+/// How many cores this process may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Builds in release what a [`Chain`] runs.
+pub(crate) fn build() -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--release", "--locked"];
     let packages = ["--package", "heddle", "--package", "loadgen"];
     succeed(Command::new(cargo).args(build).args(packages))?;
-    let programs = target_folder().join("release");
-    let folder = Folder::new()?;
-    let (chain, data) = (folder.0.join("chain.pb"), folder.0.join("data"));
-    let (blocks, block) = ((txs / BLOCK_TXS).to_string(), BLOCK_TXS.to_string());
-    let mut loadgen = Command::new(programs.join("loadgen"));
-    let loadgen = loadgen.args(["--blocks", &blocks, "--txs", &block, "--quiet", "--out"]);
-    succeed(loadgen.arg(&chain))?;
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let cores = u32::try_from(cores).unwrap_or(u32::MAX);
-    let mut benches = Vec::new();
-    for _ in 0..IMPORTS {
-        let mut heddle = Command::new(programs.join("heddle"));
-        heddle.args(["ledger", "import", "--channel", "bench", "--json", "--data"]);
-        let summary = succeed(heddle.arg(&data).arg(&chain))?;
-        let summary = serde_json::from_str(&summary)
-            .map_err(|error| format!("the import's summary is not JSON: {error}"))?;
-        benches.push(Bench::of_summary(&summary, cores)?);
+    Ok(())
+}
+
+/// A chain of loadgen's, in a folder of its own.
+pub(crate) struct Chain {
+    folder: Folder,
+    programs: PathBuf,
+}
+
+impl Chain {
+    /// Has loadgen make it.
+    pub(crate) fn made(block_txs: u64, blocks: u64) -> Result<Self, String> {
+        let programs = target_folder().join("release");
+        let folder = Folder::new()?;
+        let (blocks, block) = (blocks.to_string(), block_txs.to_string());
+        let mut loadgen = Command::new(programs.join("loadgen"));
+        let loadgen = loadgen.args(["--blocks", &blocks, "--txs", &block, "--quiet", "--out"]);
+        succeed(loadgen.arg(folder.0.join("chain.pb")))?;
+        Ok(Self { folder, programs })
+    }
+
+    /// Imports it into a new ledger, some times, and returns the summary with the median CPU time; with
+    /// `only_cores`, on the first so many cores and with as many workers.
+    pub(crate) fn import(&self, only_cores: Option<usize>) -> Result<Value, String> {
+        let mut summaries = Vec::new();
+        for _ in 0..IMPORTS {
+            let summary: Value = serde_json::from_str(&self.import_once(only_cores)?)
+                .map_err(|error| format!("the import's summary is not JSON: {error}"))?;
+            let cpu_us = summary.get("cpu_us_per_transaction");
+            summaries.push((cpu_us.and_then(Value::as_f64).unwrap_or(0.0), summary));
+        }
+        summaries.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        Ok(summaries.swap_remove(IMPORTS / 2).1)
+    }
+
+    fn import_once(&self, only_cores: Option<usize>) -> Result<String, String> {
+        let (chain, data) = (self.folder.0.join("chain.pb"), self.folder.0.join("data"));
+        let heddle = self.programs.join("heddle");
+        let mut command = only_cores.map_or_else(
+            || Command::new(&heddle),
+            |cores| {
+                let mut command = Command::new("taskset");
+                let last = cores.max(1) - 1;
+                command.args(["-c", &format!("0-{last}")]).arg(&heddle);
+                command
+            },
+        );
+        command.args(["ledger", "import", "--channel", "bench", "--json", "--data"]);
+        command.arg(&data).arg(&chain);
+        if let Some(cores) = only_cores {
+            command.args(["--workers", &cores.to_string()]);
+        }
+        let summary = succeed(&mut command)?;
         let removed = fs::remove_dir_all(&data);
         removed.map_err(|error| format!("cannot remove {}: {error}", data.display()))?;
+        Ok(summary)
     }
-    benches.sort_by(|a, b| a.total_us.total_cmp(&b.total_us));
-    Ok(benches.swap_remove(IMPORTS / 2))
 }
 
 /// Runs a program to its end and returns what it printed.

@@ -5,6 +5,9 @@
 mod bench;
 mod differential;
 mod fuzz;
+mod scaling;
+mod scaling_model;
+mod simulation;
 mod soak;
 mod svg;
 
@@ -23,6 +26,8 @@ commands:
   clippy  the lints alone
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
+  scaling what more cores would give, simulated: [--figures FILE]... [--cores N,N...]
+          [--svg FILE]; without files it imports chains of three block sizes
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
   p256-differential
           random P-256 signatures, at every backend and by the library: [--signatures N] [--seed S]
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
     match task(&arguments) {
         Ok(Task::Steps(steps)) => run(steps),
         Ok(Task::Bench(options)) => bench::run(&options),
+        Ok(Task::Scaling(options)) => scaling::run(&options),
         Ok(Task::Fuzz(options)) => fuzz::run(&options),
         Ok(Task::Differential(options)) => run_differential(&options),
         Ok(Task::Soak(options)) => soak::run(options),
@@ -99,6 +105,7 @@ enum Usage {
 enum Task {
     Steps(&'static [Step]),
     Bench(bench::Options),
+    Scaling(scaling::Options),
     Fuzz(fuzz::Options),
     Differential(Differential),
     Soak(soak::Options),
@@ -110,6 +117,7 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
     };
     let steps: &[Step] = match command.as_str() {
         "bench" => return bench::Options::parse(options).map(Task::Bench),
+        "scaling" => return scaling::Options::parse(options).map(Task::Scaling),
         "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
         "p256-differential" => return differential(Engine::P256, options),
         "ed25519-differential" => return differential(Engine::Ed25519, options),
@@ -217,6 +225,7 @@ mod tests {
         let names = task(&arguments).map(|task| match task {
             Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
             Task::Bench(_) => vec!["bench"],
+            Task::Scaling(_) => vec!["scaling"],
             Task::Differential(_) => vec!["differential"],
             Task::Soak(_) => vec!["soak-ingest"],
             Task::Fuzz(_) => vec!["fuzz"],
@@ -229,6 +238,7 @@ mod tests {
         check(&["ci"], Ok(&["fmt", "clippy", "test"]));
         check(&["clippy"], Ok(&["clippy"]));
         check(&["bench", "--json"], Ok(&["bench"]));
+        check(&["scaling", "--cores", "1,2"], Ok(&["scaling"]));
         check(&["fuzz", "block"], Ok(&["fuzz"]));
         check(&["p256-differential"], Ok(&["differential"]));
         check(&["ed25519-differential"], Ok(&["differential"]));

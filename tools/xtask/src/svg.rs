@@ -37,6 +37,37 @@ pub(crate) fn drawing(bench: &Bench) -> String {
     page.finish()
 }
 
+/// A heading and the bars below it.
+pub(crate) struct Chart {
+    pub(crate) heading: String,
+    pub(crate) bars: Vec<Bar>,
+}
+
+/// A bar, with a grey one behind it.
+pub(crate) struct Bar {
+    pub(crate) label: String,
+    pub(crate) value: f64,
+    pub(crate) behind: f64,
+}
+
+/// Charts below each other, in one scale.
+pub(crate) fn charts(charts: &[Chart], unit: &str) -> String {
+    let mut page = Page::default();
+    let bars = charts.iter().flat_map(|chart| &chart.bars);
+    let longest = bars.fold(1.0, |longest: f64, bar| {
+        longest.max(bar.value).max(bar.behind)
+    });
+    let scale = Scale::to(longest);
+    for chart in charts {
+        page.heading(&chart.heading);
+        for bar in &chart.bars {
+            page.budget(bar.behind, &scale);
+            page.bar(&bar.label, bar.value, MEASURED, &scale, unit);
+        }
+    }
+    page.finish()
+}
+
 /// How long a bar is.
 struct Scale(f64);
 
