@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use self_cell::self_cell;
 
 use super::error::{EnvelopeProblem, Rejection};
-use super::transaction::{DecodedTx, decode_transaction};
+use super::transaction::{DecodedTx, decode_transactions};
 use crate::crypto::sha256;
 use crate::ingress::RawBlock;
 use crate::ledger::{data_hash, header_bytes};
@@ -157,7 +157,7 @@ fn decode_contents<'a>(
         || {
             envelopes
                 .par_chunks(ENVELOPES_PER_TASK)
-                .flat_map_iter(|chunk| meter.count(|| decode_chunk(chunk)))
+                .flat_map_iter(|chunk| meter.count(|| decode_transactions(chunk)))
                 .collect()
         },
     );
@@ -184,13 +184,6 @@ fn decode_contents<'a>(
 
 /// Envelopes that one task decodes at least: a task must be worth its hand-over.
 const ENVELOPES_PER_TASK: usize = 32;
-
-fn decode_chunk<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
-    envelopes
-        .iter()
-        .map(|envelope| decode_transaction(envelope))
-        .collect()
-}
 
 /// Whether the data are those of a config block. Any decode problem makes them not so.
 ///

@@ -5,7 +5,7 @@
 //! until the signature has been checked.
 
 use super::flaw::{ClaimedHash, TxFlaw, TxPart};
-use crate::crypto::sha256_parts;
+use crate::crypto::{sha256_many, sha256_parts};
 use crate::ledger::TxKey;
 use crate::proto::common::{
     ChannelHeader, Envelope, Header, Payload, SignatureHeader, header_type,
@@ -154,22 +154,103 @@ impl ChaincodeCall<'_> {
 /// Decodes one element of `BlockData.data`.
 #[must_use]
 pub fn decode_transaction(envelope: &[u8]) -> DecodedTx<'_> {
+    let (mut transaction, claims) = decode_envelope(envelope);
+    if let Some(claims) = claims {
+        let digests = claims.messages().map(|message| sha256_parts(&message));
+        claims.settle(&mut transaction, &mut digests.into_iter());
+    }
+    transaction
+}
+
+/// Decodes elements of `BlockData.data`, in their order: each as [`decode_transaction`] does, but what
+/// is hashed in all of them is hashed together.
+#[must_use]
+pub fn decode_transactions<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
+    let mut transactions = Vec::with_capacity(envelopes.len());
+    let mut claims = Vec::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        let (transaction, claimed) = decode_envelope(envelope);
+        transactions.push(transaction);
+        claims.push(claimed);
+    }
+    let messages = claims.iter().flatten().flat_map(HashClaims::messages);
+    let mut digests = sha256_many(&messages.collect::<Vec<_>>()).into_iter();
+    for (transaction, claims) in transactions.iter_mut().zip(claims) {
+        if let Some(claims) = claims {
+            claims.settle(transaction, &mut digests);
+        }
+    }
+    transactions
+}
+
+/// What an endorser transaction says its hashes are.
+struct HashClaims<'a> {
+    tx_id: &'a str,
+    nonce: &'a [u8],
+    creator: &'a [u8],
+    /// `None` where the transaction is refused before its proposal's hash is looked at.
+    proposal: Option<ProposalClaim<'a>>,
+}
+
+/// The raw wire bytes of a proposal, and the hash that the endorsers signed.
+struct ProposalClaim<'a> {
+    pieces: [&'a [u8]; 3],
+    hash: &'a [u8],
+}
+
+impl<'a> HashClaims<'a> {
+    /// What is hashed: for the id, then for the proposal; the latter is empty where there is none.
+    fn messages(&self) -> [[&'a [u8]; 3]; 2] {
+        let proposal = self.proposal.as_ref();
+        let pieces = proposal.map_or([&[][..]; 3], |proposal| proposal.pieces);
+        [[self.nonce, self.creator, &[]], pieces]
+    }
+
+    /// Refuses the transaction where a claim is wrong: the id's first, then the proposal's, whatever is
+    /// wrong behind it.
+    fn settle(self, transaction: &mut DecodedTx<'_>, digests: &mut impl Iterator<Item = Digest>) {
+        let (Some(tx_id), Some(proposal)) = (digests.next(), digests.next()) else {
+            return;
+        };
+        let flaw = if !tx_id.is_hex(self.tx_id) {
+            TxFlaw::TxId { computed: tx_id }
+        } else if let Some(claimed) = self.proposal
+            && proposal.as_ref() != claimed.hash
+        {
+            TxFlaw::ProposalHash {
+                computed: proposal,
+                found: ClaimedHash::new(claimed.hash),
+            }
+        } else {
+            return;
+        };
+        if let TxBody::Signed { kind, .. } = &mut transaction.body {
+            *kind = SignedKind::Refused(flaw.code());
+        }
+        transaction.flaw = Some(Box::new(flaw));
+    }
+}
+
+fn decode_envelope(envelope: &[u8]) -> (DecodedTx<'_>, Option<HashClaims<'_>>) {
     match decode_headers(envelope) {
-        Ok(transaction) => transaction,
-        Err(flaw) => DecodedTx {
-            envelope,
-            claimed_id: "",
-            header_type: None,
-            index_id: IndexId::Claimed(""),
-            tx_key: TxKey::of(""),
-            body: TxBody::Refused(flaw.code()),
-            flaw: Some(Box::new(flaw)),
-        },
+        Ok(decoded) => decoded,
+        Err(flaw) => {
+            let refused = DecodedTx {
+                envelope,
+                claimed_id: "",
+                header_type: None,
+                index_id: IndexId::Claimed(""),
+                tx_key: TxKey::of(""),
+                body: TxBody::Refused(flaw.code()),
+                flaw: Some(Box::new(flaw)),
+            };
+            (refused, None)
+        }
     }
 }
 
 /// Decodes an envelope whose channel header, at least, can be read.
-fn decode_headers(bytes: &[u8]) -> Result<DecodedTx<'_>, TxFlaw> {
+fn decode_headers(bytes: &[u8]) -> Result<(DecodedTx<'_>, Option<HashClaims<'_>>), TxFlaw> {
     let envelope = decode::<Envelope<'_>>(bytes, TxPart::Envelope)?;
     let payload = decode::<Payload<'_>>(envelope.payload, TxPart::Payload)?;
     let header = payload.header.as_ref().ok_or(missing(TxPart::Header))?;
@@ -180,20 +261,20 @@ fn decode_headers(bytes: &[u8]) -> Result<DecodedTx<'_>, TxFlaw> {
         check_headers(&channel, &signature)?;
         Ok(signature)
     });
-    let (body, flaw) = match sane {
-        Err(flaw) => (TxBody::Refused(flaw.code()), Some(flaw)),
+    let (body, flaw, claims) = match sane {
+        Err(flaw) => (TxBody::Refused(flaw.code()), Some(flaw), None),
         Ok(signature) => {
-            let (kind, flaw) = decode_kind(&payload, header, &channel, &signature);
+            let (kind, flaw, claims) = decode_kind(&payload, header, &channel, &signature);
             let creator = Creator {
                 channel_id: channel.channel_id,
                 identity: signature.creator,
                 payload: envelope.payload,
                 signature: envelope.signature,
             };
-            (TxBody::Signed { creator, kind }, flaw)
+            (TxBody::Signed { creator, kind }, flaw, claims)
         }
     };
-    Ok(DecodedTx {
+    let transaction = DecodedTx {
         envelope: bytes,
         claimed_id: channel.tx_id,
         header_type: Some(channel.r#type),
@@ -201,7 +282,8 @@ fn decode_headers(bytes: &[u8]) -> Result<DecodedTx<'_>, TxFlaw> {
         index_id,
         body,
         flaw: flaw.map(Box::new),
-    })
+    };
+    Ok((transaction, claims))
 }
 
 fn decode<'a, M: Message<'a>>(bytes: &'a [u8], part: TxPart) -> Result<M, TxFlaw> {
@@ -259,32 +341,43 @@ fn check_signature_header(
     }
 }
 
-/// What comes after the creator's signature, and the first flaw in it.
+/// What comes after the creator's signature, the first flaw in it, and the hashes that it claims.
 fn decode_kind<'a>(
     payload: &Payload<'a>,
     header: &Header<'a>,
     channel: &ChannelHeader<'a>,
     signature: &SignatureHeader<'a>,
-) -> (SignedKind<'a>, Option<TxFlaw>) {
+) -> (SignedKind<'a>, Option<TxFlaw>, Option<HashClaims<'a>>) {
     let refused = |flaw: TxFlaw| (SignedKind::Refused(flaw.code()), Some(flaw));
-    match channel.r#type {
+    let (kind, flaw) = match channel.r#type {
         header_type::ENDORSER_TRANSACTION => {
-            let computed = sha256_parts(&[signature.nonce, signature.creator]);
-            if !computed.is_hex(channel.tx_id) {
-                return refused(TxFlaw::TxId { computed });
-            }
-            match decode_endorser(payload.data, header, channel) {
-                Ok((transaction, flaw)) => (SignedKind::Endorser(Box::new(transaction)), flaw),
-                Err(flaw) => refused(flaw),
-            }
+            let claims = |proposal| HashClaims {
+                tx_id: channel.tx_id,
+                nonce: signature.nonce,
+                creator: signature.creator,
+                proposal,
+            };
+            return match decode_endorser(payload.data, header, channel) {
+                Ok((transaction, flaw, proposal)) => {
+                    let kind = SignedKind::Endorser(Box::new(transaction));
+                    (kind, flaw, Some(claims(Some(proposal))))
+                }
+                Err(flaw) => (
+                    SignedKind::Refused(flaw.code()),
+                    Some(flaw),
+                    Some(claims(None)),
+                ),
+            };
         }
         header_type::CONFIG if payload.data.is_empty() => refused(missing(TxPart::ConfigEnvelope)),
         header_type::CONFIG => (SignedKind::Config(payload.data), None),
         _ => refused(TxFlaw::ConfigUpdate),
-    }
+    };
+    (kind, flaw, None)
 }
 
-/// The body of an endorser transaction, and what is wrong in its action.
+/// The body of an endorser transaction, what is wrong in its action, and what its proposal's hash is
+/// said to be, which counts before that.
 ///
 /// # Errors
 /// Any of its checks fails (code 5).
@@ -295,7 +388,7 @@ fn decode_endorser<'a>(
     data: &'a [u8],
     header: &Header<'a>,
     channel: &ChannelHeader<'a>,
-) -> Result<(EndorserTx<'a>, Option<TxFlaw>), TxFlaw> {
+) -> Result<(EndorserTx<'a>, Option<TxFlaw>, ProposalClaim<'a>), TxFlaw> {
     if data.is_empty() {
         return Err(missing(TxPart::Transaction));
     }
@@ -312,14 +405,11 @@ fn decode_endorser<'a>(
         endorsed.proposal_response_payload,
         TxPart::ProposalResponse,
     )?;
-    let hash = proposal_hash(header, action.header, payload.chaincode_proposal_payload)?;
-    if hash.as_ref() != response.proposal_hash {
-        let found = ClaimedHash::new(response.proposal_hash);
-        return Err(TxFlaw::ProposalHash {
-            computed: hash,
-            found,
-        });
-    }
+    let pieces = proposal(header, action.header, payload.chaincode_proposal_payload)?;
+    let claim = ProposalClaim {
+        pieces,
+        hash: response.proposal_hash,
+    };
     let action = decode_action(channel.extension, response.extension);
     let flaw = action.as_ref().err().copied();
     let transaction = EndorserTx {
@@ -329,21 +419,20 @@ fn decode_endorser<'a>(
         proposal_payload: payload.chaincode_proposal_payload,
         action: action.map_err(|flaw| flaw.code()),
     };
-    Ok((transaction, flaw))
+    Ok((transaction, flaw, claim))
 }
 
-/// The hash of the raw wire bytes. All three parts must be there; the two headers are, since they
+/// The raw wire bytes of the proposal. All three parts must be there; the two headers are, since they
 /// have a type and a nonce in them.
-fn proposal_hash(
-    header: &Header<'_>,
-    action_header: &[u8],
-    proposal_payload: &[u8],
-) -> Result<Digest, TxFlaw> {
+fn proposal<'a>(
+    header: &Header<'a>,
+    action_header: &'a [u8],
+    proposal_payload: &'a [u8],
+) -> Result<[&'a [u8]; 3], TxFlaw> {
     if proposal_payload.is_empty() {
         return Err(missing(TxPart::ProposalPayload));
     }
-    let proposal = [header.channel_header, action_header, proposal_payload];
-    Ok(sha256_parts(&proposal))
+    Ok([header.channel_header, action_header, proposal_payload])
 }
 
 /// The first four steps of dispatch and the parts of the others (validation-spec 2.4).
