@@ -17,5 +17,5 @@ pub use error::Rejection;
 pub use flaw::{ClaimedHash, TxFlaw, TxPart};
 pub use transaction::{
     ActionParse, ChaincodeCall, Creator, DecodedTx, EndorserTx, EventCheck, SignedKind, TxBody,
-    decode_transaction,
+    decode_transaction, decode_transactions,
 };

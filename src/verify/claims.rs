@@ -74,6 +74,9 @@ impl<'a> Roster<'a, '_> {
             return Some(place);
         }
         let identity = self.bundle.msps().deserialize(serialized).ok()?;
+        // An endorser's standing counts in policies only. But it is found out once, and only keys of valid
+        // identities get tables: better now than when the first policy asks, some thousand signatures later.
+        let _ = identity.is_valid();
         let place = self.identities.len();
         self.identities.push(identity);
         *recent = Some((serialized, place));

@@ -7,6 +7,7 @@
     reason = "tables of edits read best in one piece"
 )]
 
+mod decode;
 mod definitions;
 mod duplicates;
 mod identities;
