@@ -120,8 +120,8 @@ const SETS_COMPARED: usize = 16;
 impl SignerSets {
     /// The signers at `places`, in their order, by the rules of [`accepted_signers`].
     pub(super) fn of(&mut self, places: &[Place], identities: &[Arc<Identity>]) -> Signers {
-        let recent = self.known.iter().rev().take(SETS_COMPARED);
-        if let Some((_, set)) = recent.into_iter().find(|(known, _)| known == places) {
+        let mut recent = self.known.iter().rev().take(SETS_COMPARED);
+        if let Some((_, set)) = recent.find(|(known, _)| known == places) {
             return Arc::clone(set);
         }
         let signed = places.iter().filter_map(|place| identities.get(*place));

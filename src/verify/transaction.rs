@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::claims::{Claims, SignerSets};
+use super::claims::{Claims, Place, SignerSets};
 use crate::channel::Bundle;
 use crate::crypto::{SignatureJob, SignedMessage, verify_batch};
 use crate::decode::{DecodedBlock, DecodedTx, SignedKind, TxBody};
@@ -115,7 +115,7 @@ impl<'a> Jobs<'a> {
     fn push(
         &mut self,
         claims: &'a Claims,
-        place: Option<usize>,
+        place: Option<Place>,
         message: SignedMessage<'a>,
         signature: &'a [u8],
     ) {
@@ -140,7 +140,7 @@ fn verdicts(
     let mut endorsers = claims.endorsers.iter();
     let mut sets = SignerSets::default();
     let mut signers = Vec::new();
-    let mut verdict = |transaction: &DecodedTx<'_>, creator: Option<usize>| {
+    let mut verdict = |transaction: &DecodedTx<'_>, creator: Option<Place>| {
         let bad_creator = TxVerdict::Refused(ValidationCode::BadCreatorSignature);
         let kind = match (&transaction.body, creator) {
             (TxBody::Refused(code), _) => return TxVerdict::Refused(*code),

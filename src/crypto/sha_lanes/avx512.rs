@@ -9,6 +9,7 @@ use std::arch::x86_64::{
 
 use super::schedule::{Runs, States};
 use super::{Block, LANES};
+pub(super) use crate::crypto::lanes::Lanes;
 
 /// FIPS 180-4, 4.2.2.
 const ROUNDS: [[u32; 16]; 4] = [
@@ -86,21 +87,16 @@ const ROUNDS: [[u32; 16]; 4] = [
     ],
 ];
 
-/// Says that this CPU has the instructions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lanes(());
-
 impl Lanes {
-    /// `None` where the CPU lacks them.
-    pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw"))
-            .then_some(Self(()))
-    }
-
     /// Takes the first `blocks` blocks of each run into the state of its lane. All runs have them.
     #[expect(unsafe_code, reason = "instructions that not every CPU has")]
-    pub(super) fn compress(self, states: &mut States, runs: &Runs<'_>, blocks: usize) {
-        // SAFETY: `detect`, which alone makes a `Lanes`, found the CPU to have what the function needs.
+    pub(in crate::crypto::sha_lanes) fn compress(
+        self,
+        states: &mut States,
+        runs: &Runs<'_>,
+        blocks: usize,
+    ) {
+        // SAFETY: who has a `Lanes` found the CPU to have what the function needs.
         unsafe { compress(states, runs, blocks) }
     }
 }
