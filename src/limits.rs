@@ -83,6 +83,13 @@ pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 /// signatures with the small one.
 pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
 
+/// Bytes of the largest tables, 1.5 MiB each: the few keys that sign most of what a channel carries.
+pub const P256_WIDE_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Signatures more before its largest table is computed, which takes about as long as that table saves
+/// over so many.
+pub const P256_WIDE_AFTER_SIGNATURES: u32 = 16_384;
+
 /// Ed25519 keys of accepted identities that are known for tables of multiples, over all channels.
 pub const ED25519_KEYS_KNOWN_MAX: usize = 1 << 16;
 
