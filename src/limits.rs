@@ -10,6 +10,10 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 2;
 
+/// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
+/// task, does not keep workers from the other.
+pub const BLOCKS_TOGETHER: usize = 2;
+
 /// Blocks that the queue in front of commit holds: what waits there while a disk syncs slowly, becomes
 /// durable with the next sync.
 pub const COMMIT_QUEUE_BLOCKS: usize = 16;
