@@ -8,7 +8,7 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 
 /// Blocks that one queue between two stages holds: enough that no stage waits for another's hand, few
 /// enough that a block meets its own bytes in the cache.
-pub const STAGE_QUEUE_BLOCKS: usize = 2;
+pub const STAGE_QUEUE_BLOCKS: usize = 3;
 
 /// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
 /// task, does not keep workers from the other.
