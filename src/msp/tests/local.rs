@@ -135,7 +135,7 @@ fn a_definition_has_what_the_folder_has() {
     );
     folder.write("tlscacerts/t.pem", &folder.peer);
     let definition = folder.definition();
-    assert_eq!(definition.admins, [folder.peer.clone()]);
+    assert_eq!(definition.admins, std::slice::from_ref(&folder.peer));
     assert_eq!(definition.tls_intermediate_certs.len(), 1);
 
     let units = "OrganizationalUnitIdentifiers:\n- Certificate: cacerts/ca.pem\n  \
