@@ -34,6 +34,12 @@ pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
 
+/// A file of an MSP folder: a certificate, a key, a revocation list, `config.yaml`.
+pub const MSP_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files in one folder of an MSP.
+pub const MSP_FOLDER_FILES_MAX: usize = 1024;
+
 /// Identities that one channel's cache holds, good and bad ones together.
 pub const IDENTITY_CACHE_ENTRIES: usize = 16_384;
 
