@@ -58,6 +58,11 @@ pub mod notify;
 
 pub mod pipeline;
 
+// Services: what others ask of the peer, and it of them.
+pub mod host;
+
+pub mod deliver;
+
 // Why a verdict is what it is.
 pub mod explain;
 

@@ -10,6 +10,12 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 3;
 
+/// Channels of one peer.
+pub const CHANNELS_MAX: usize = 1024;
+
+/// Blocks that wait for a deliver client to read them.
+pub const DELIVER_BLOCKS_AHEAD: usize = 2;
+
 /// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
 /// task, does not keep workers from the other.
 pub const BLOCKS_TOGETHER: usize = 2;

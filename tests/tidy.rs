@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 33] = [
     "limits",
     "sys",
     "queue",
@@ -39,6 +39,10 @@ const LAYERS: [&str; 29] = [
     "commit",
     "notify",
     "pipeline",
+    "host",
+    "deliver",
+    "endorser",
+    "peer",
     "explain",
     "testing",
     "cli",
