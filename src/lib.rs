@@ -63,6 +63,8 @@ pub mod host;
 
 pub mod deliver;
 
+pub mod endorser;
+
 // Why a verdict is what it is.
 pub mod explain;
 

@@ -72,7 +72,10 @@ pub enum Denied {
 
 impl SignedData<'_> {
     /// Whether `identity`, which the creator is, is valid and signed this.
-    pub(super) fn check(&self, identity: &Arc<Identity>) -> Result<(), Denied> {
+    ///
+    /// # Errors
+    /// It is not, or did not.
+    pub fn check(&self, identity: &Arc<Identity>) -> Result<(), Denied> {
         identity.validate()?;
         let message = SignedMessage {
             head: self.message,
