@@ -65,6 +65,8 @@ pub mod deliver;
 
 pub mod endorser;
 
+pub mod peer;
+
 // Why a verdict is what it is.
 pub mod explain;
 
