@@ -28,6 +28,8 @@ pub mod x509;
 pub mod rwset;
 
 // Trust: who may do what.
+pub mod config;
+
 pub mod msp;
 
 pub mod policy;
