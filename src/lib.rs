@@ -28,6 +28,8 @@ pub mod x509;
 pub mod rwset;
 
 // Trust: who may do what.
+pub mod config;
+
 pub mod msp;
 
 pub mod policy;
@@ -66,6 +68,8 @@ pub mod deliver;
 pub mod endorser;
 
 pub mod peer;
+
+pub mod client;
 
 // Why a verdict is what it is.
 pub mod explain;

@@ -52,6 +52,9 @@ pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
 
+/// The peer's configuration file, `core.yaml`.
+pub const CONFIG_BYTES_MAX: u64 = 4 << 20;
+
 /// A file of an MSP folder: a certificate, a key, a revocation list, `config.yaml`.
 pub const MSP_FILE_BYTES_MAX: u64 = 16 << 20;
 

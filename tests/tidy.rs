@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 33] = [
+const LAYERS: [&str; 34] = [
     "limits",
     "sys",
     "queue",
@@ -43,6 +43,7 @@ const LAYERS: [&str; 33] = [
     "deliver",
     "endorser",
     "peer",
+    "client",
     "explain",
     "testing",
     "cli",

@@ -166,9 +166,16 @@ impl LocalAccess {
     /// # Errors
     /// It is no MSP folder, or what it says is contradictory.
     pub fn load(folder: &Path, msp_id: &str) -> Result<Self, LocalAccessError> {
-        let config = msp_config(folder, msp_id)?;
+        Self::new(&msp_config(folder, msp_id)?)
+    }
+
+    /// The organization of a serialized `MSPConfig`.
+    ///
+    /// # Errors
+    /// What it says is contradictory.
+    pub fn new(config: &[u8]) -> Result<Self, LocalAccessError> {
         // Fabric: a local MSP is set up by the newest rules.
-        let msp = Msp::new(MspVersion::V3_0, &config)?;
+        let msp = Msp::new(MspVersion::V3_0, config)?;
         let manager = MspManager::new(vec![Arc::clone(&msp)]);
         Ok(Self { msp, manager })
     }

@@ -170,6 +170,26 @@ impl Ledger {
         recover(places, lock, channel, options, replay, progress)
     }
 
+    /// Removes a channel's ledger for good. It is out of the way at once, whatever happens while its
+    /// files are being removed.
+    ///
+    /// # Errors
+    /// It is in use, or the disk failed.
+    pub fn remove(ledgers: &Path, channel: &ChannelId) -> Result<(), Error> {
+        let places = Places::of(ledgers, channel);
+        let _lock = places.lock()?;
+        // No channel's name begins with a dot.
+        let aside = ledgers.join(format!(".removed-{channel}"));
+        match fs::remove_dir_all(&aside) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(Error::io("remove", &aside, source)),
+        }
+        fs::rename(&places.dir, &aside)
+            .map_err(|source| Error::io("rename", &places.dir, source))?;
+        fs::remove_dir_all(&aside).map_err(|source| Error::io("remove", &aside, source))
+    }
+
     /// Whether there is a ledger of `channel` below the directory `ledgers`.
     #[must_use]
     pub fn exists(ledgers: &Path, channel: &ChannelId) -> bool {
