@@ -148,6 +148,10 @@ pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
 /// Read transactions that a channel's state database has at the same time.
 pub const STATE_READERS_MAX: u32 = 1024;
 
+/// Rows of history and transaction ids after which a segment of these indexes is closed: few enough that
+/// the rows of a group share its pages, many enough that a look-up asks few segments.
+pub const INDEX_SEGMENT_ROWS: u64 = 480_000;
+
 /// Namespaces that a channel's state has: their names are held in memory.
 pub const NAMESPACES_MAX: usize = 1 << 20;
 

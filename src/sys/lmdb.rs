@@ -245,6 +245,14 @@ impl WriteTxn<'_> {
             .map(|cursor| Inserter { cursor })
     }
 
+    /// The rows of a table in the order of their keys, from `start` on.
+    ///
+    /// # Errors
+    /// What LMDB says.
+    pub fn rows(&self, table: Table, start: &[u8]) -> Result<Rows<'_>, LmdbError> {
+        rows(&self.txn, table, start)
+    }
+
     /// The first key of a table.
     ///
     /// # Errors
@@ -317,18 +325,26 @@ impl ReadTxn {
     /// # Errors
     /// What LMDB says.
     pub fn rows(&self, table: Table, start: &[u8]) -> Result<Rows<'_>, LmdbError> {
-        let mut cursor = self.cell.borrow_dependent().0.open_ro_cursor(table)?;
-        // LMDB knows no empty key.
-        let rows = if start.is_empty() {
-            cursor.iter_start()
-        } else {
-            cursor.iter_from(start)
-        };
-        Ok(Rows {
-            rows,
-            _cursor: cursor,
-        })
+        rows(&self.cell.borrow_dependent().0, table, start)
     }
+}
+
+fn rows<'txn>(
+    txn: &'txn impl Transaction,
+    table: Table,
+    start: &[u8],
+) -> Result<Rows<'txn>, LmdbError> {
+    let mut cursor = txn.open_ro_cursor(table)?;
+    // LMDB knows no empty key.
+    let rows = if start.is_empty() {
+        cursor.iter_start()
+    } else {
+        cursor.iter_from(start)
+    };
+    Ok(Rows {
+        rows,
+        _cursor: cursor,
+    })
 }
 
 /// Rows of a table: key and value.

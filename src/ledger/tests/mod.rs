@@ -37,6 +37,7 @@ pub(super) fn options() -> LedgerOptions {
     LedgerOptions {
         segment_bytes: 4096,
         state_map_bytes: 256 << 10,
+        index_segment_rows: 7,
         ..LedgerOptions::default()
     }
 }

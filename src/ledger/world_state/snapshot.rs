@@ -15,7 +15,7 @@ use crate::ledger::batch::{Expiry, StateValue};
 use crate::ledger::block_store::BlockLocation;
 use crate::ledger::error::Error;
 use crate::ledger::tx_key::TxKey;
-use crate::limits::{RANGE_CHUNK_KEYS_MAX, VIEW_AGE_MAX};
+use crate::limits::VIEW_AGE_MAX;
 use crate::sys::clock::Instant;
 use crate::sys::lmdb::{LmdbError, ReadTxn};
 use crate::types::{BlockNumber, Digest, Namespace, NamespaceRef, TxIndex, Version};
@@ -202,29 +202,9 @@ impl Snapshot {
         let Some(id) = self.namespaces.id(namespace) else {
             return Ok(Vec::new());
         };
-        let mut prefix = Vec::new();
-        keys::history_prefix(&mut prefix, id, key);
-        let mut seek = prefix.clone();
-        if let Some(version) = below {
-            keys::history_key(&mut seek, id, key, version);
-        }
         self.read(|txn| {
-            let mut versions = Vec::new();
-            for row in txn
-                .rows(self.store.tables.history, &seek)
-                .map_err(self.failed())?
-            {
-                let (row, _) = row.map_err(self.failed())?;
-                if !row.starts_with(&prefix) || versions.len() == RANGE_CHUNK_KEYS_MAX {
-                    break;
-                }
-                let version = keys::parse_history_version(row, &prefix)
-                    .ok_or(Error::DamagedRow { table: "history" })?;
-                if Some(version) != below {
-                    versions.push(version);
-                }
-            }
-            Ok(versions)
+            let history = &self.store.tables.history;
+            history.chunk(txn, id, key, below).map_err(self.failed())
         })
     }
 
@@ -239,9 +219,15 @@ impl Snapshot {
         })
     }
 
+    /// Whether a transaction with this id may be in the ledger, the overlay included: `false` only where
+    /// there certainly is none.
+    pub(crate) fn may_have_tx(&self, key: &TxKey) -> bool {
+        self.store.tx_filter.may_contain(key)
+    }
+
     /// Whether there is a transaction with this id.
     pub(crate) fn contains_tx(&self, key: &TxKey) -> Result<bool, Error> {
-        if !self.store.tx_filter.may_contain(key) {
+        if !self.may_have_tx(key) {
             return Ok(false);
         }
         self.read(|txn| {

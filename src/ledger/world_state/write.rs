@@ -2,12 +2,13 @@
 //!
 //! Of several effects on one key only the last is written; keys are written in their order.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::keys::{self, NamespaceId};
 use super::namespaces::Namespaces;
 use super::rows::{self, StateRow, Tip};
-use super::{Filling, META_SAVEPOINT, StateStore, WriteSide};
+use super::segments::OpenSegment;
+use super::{Filling, META_SAVEPOINT, META_SEGMENT, StateStore, WriteSide};
 use crate::ledger::batch::{Effect, KeyUpdate};
 use crate::ledger::error::Error;
 use crate::ledger::overlay::CommittedBlock;
@@ -25,6 +26,8 @@ impl StateStore {
             return Ok(());
         };
         self.end_old_snapshots();
+        // Before the rows: the filter may have too many ids, never too few.
+        self.expect_txs(blocks);
         let mut side = self.write.lock().unwrap_or_else(PoisonError::into_inner);
         let namespaces = self.name_namespaces(blocks)?;
         loop {
@@ -37,6 +40,22 @@ impl StateStore {
                 Err(error) => return Err(self.failed("write to")(error)),
             }
         }
+    }
+
+    /// Has the filter of ids know those of blocks that are about to be seen by readers, in the overlay or
+    /// in the state. Blocks that it has seen are passed over.
+    pub(crate) fn expect_txs(&self, blocks: &[Arc<CommittedBlock>]) {
+        let mut filling = self.lock_filling();
+        for block in blocks {
+            if filling.is_new(block.number()) {
+                let ids = block.txs().iter().map(|(key, _)| key);
+                ids.for_each(|key| self.tx_filter.add(&mut filling, key));
+            }
+        }
+    }
+
+    fn lock_filling(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a number to each namespace that has none, visible to readers before its first row is.
@@ -65,6 +84,7 @@ impl StateStore {
         namespaces: &Namespaces,
     ) -> Result<(), LmdbError> {
         let mut txn = side.writer.begin()?;
+        let mut segment = self.open_segment(&mut txn, side.segment)?;
         let mut work = Work {
             store: self,
             namespaces,
@@ -73,7 +93,7 @@ impl StateStore {
         work.put_namespaces(side.namespaces_stored)?;
         work.put_state(blocks)?;
         if self.options.history {
-            work.put_history(blocks)?;
+            segment.rows += work.put_history(blocks, segment.number)?;
         }
         work.put_expiries(blocks, tip)?;
         work.put_blocks(blocks)?;
@@ -83,29 +103,52 @@ impl StateStore {
                 .iter()
                 .map(|(key, index)| (*key, block.number(), *index))
         });
-        // Before the rows: the filter may have too many ids, never too few.
-        let txs = txs.inspect(|(key, ..)| self.tx_filter.add(&mut side.filling, key));
-        self.tables.tx_ids.add(&mut txn, txs)?;
+        segment.rows += self.tables.tx_ids.add(&mut txn, segment.number, txs)?;
+        txn.put(self.tables.meta, META_SEGMENT, &segment.write())?;
         txn.put(self.tables.meta, META_SAVEPOINT, &tip.write())?;
         failpoint::pass("before_state_commit");
         txn.commit()?;
         failpoint::pass("after_state_commit");
         side.namespaces_stored = namespaces.len();
-        self.fill_tx_filter(&mut side.filling)
+        side.segment = segment;
+        self.fill_tx_filter()
+    }
+
+    /// The segment that the next rows go to: a new one, once the open one has its rows.
+    pub(super) fn open_segment(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        open: OpenSegment,
+    ) -> Result<OpenSegment, LmdbError> {
+        // A ledger that has used up all numbers keeps its last segment open.
+        let Some(next) = open.number.checked_add(1) else {
+            return Ok(open);
+        };
+        if open.rows < self.options.segment_rows {
+            return Ok(open);
+        }
+        self.tables.history.close(txn, open.number)?;
+        self.tables.tx_ids.close(txn, open.number)?;
+        Ok(OpenSegment {
+            number: next,
+            rows: 0,
+        })
     }
 
     /// Adds some more rows of the index to its filter, where it has not got them all.
-    fn fill_tx_filter(&self, filling: &mut Filling) -> Result<(), LmdbError> {
-        let Some(behind) = self.tx_filter.wanted(filling) else {
+    fn fill_tx_filter(&self) -> Result<(), LmdbError> {
+        let Some(behind) = self.tx_filter.wanted(&self.lock_filling()) else {
             return Ok(());
         };
         let txn = self.env.read()?;
         let (keys, last) =
             self.tables
                 .tx_ids
-                .keys_behind(&txn, behind, TX_FILTER_ROWS_PER_COMMIT)?;
-        keys.iter().for_each(|key| self.tx_filter.add(filling, key));
-        self.tx_filter.filled(filling, last);
+                .keys_behind(&txn, &behind, TX_FILTER_ROWS_PER_COMMIT)?;
+        let mut filling = self.lock_filling();
+        keys.iter()
+            .for_each(|key| self.tx_filter.add(&mut filling, key));
+        self.tx_filter.filled(&mut filling, last);
         Ok(())
     }
 }
@@ -222,22 +265,16 @@ impl Work<'_, '_> {
         Ok(updates)
     }
 
-    fn put_history(&mut self, blocks: &[Arc<CommittedBlock>]) -> Result<(), LmdbError> {
+    fn put_history(
+        &mut self,
+        blocks: &[Arc<CommittedBlock>],
+        segment: u32,
+    ) -> Result<u64, LmdbError> {
         let mut entries = Vec::new();
         for entry in blocks.iter().flat_map(|block| &block.batch.history) {
             entries.push((self.id(NamespaceRef::public(&entry.name))?, entry));
         }
-        // Not quite the order of the rows, but near enough to find the page in the cache.
-        entries.sort_by(|(a_id, a), (b_id, b)| {
-            (a_id, a.key.len(), &a.key).cmp(&(b_id, b.key.len(), &b.key))
-        });
-        let mut key = Vec::new();
-        let mut inserter = self.txn.inserter(self.store.tables.history)?;
-        for (namespace, entry) in entries {
-            keys::history_key(&mut key, namespace, &entry.key, entry.version);
-            inserter.put(&key, &[])?;
-        }
-        Ok(())
+        self.store.tables.history.add(self.txn, segment, entries)
     }
 
     /// Adds what expires later, and drops what has.
