@@ -24,7 +24,7 @@ use super::stored_block::StoredBlock;
 use super::tx_key::TxKey;
 use super::world_state::{StateOptions, StateStore, Tip};
 use crate::limits::{
-    INDEX_SEGMENT_ROWS, OVERLAY_BYTES_MAX, REPLAY_GROUP_BLOCKS, SEGMENT_BYTES_MAX,
+    INDEX_SEGMENT_ROWS, OVERLAY_BYTES_MAX, RECENT_ROWS_MAX, REPLAY_GROUP_BLOCKS, SEGMENT_BYTES_MAX,
     STATE_MAP_BYTES_INITIAL,
 };
 use crate::sys::clock::{Clock, SystemClock};
@@ -49,6 +49,8 @@ pub struct LedgerOptions {
     pub state_map_bytes: usize,
     /// Rows of history and transaction ids after which a segment of these indexes is closed.
     pub index_segment_rows: u64,
+    /// Rows of a large state that are gathered before they are merged into its tree.
+    pub recent_rows: u64,
 }
 
 impl Default for LedgerOptions {
@@ -61,6 +63,7 @@ impl Default for LedgerOptions {
             segment_bytes: SEGMENT_BYTES_MAX,
             state_map_bytes: STATE_MAP_BYTES_INITIAL,
             index_segment_rows: INDEX_SEGMENT_ROWS,
+            recent_rows: RECENT_ROWS_MAX,
         }
     }
 }
@@ -210,6 +213,7 @@ fn recover(
         map_bytes: options.state_map_bytes,
         history: options.history,
         segment_rows: options.index_segment_rows,
+        recent_rows: options.recent_rows,
         clock: Arc::clone(&options.clock),
     };
     let state = StateStore::open(&places.state, channel, state_options)?;

@@ -16,7 +16,7 @@ use crate::types::Version;
 pub(crate) struct NamespaceId(pub(crate) u32);
 
 /// How much of a long key is stored as it is.
-pub(crate) const PREFIX_BYTES: usize = 475;
+pub(crate) const PREFIX_BYTES: usize = 471;
 
 /// A key of the history or of the expiry index that is longer is hashed: their order does not matter.
 const PLAIN_BYTES_MAX: usize = 400;
@@ -27,7 +27,8 @@ const SEGMENT_BYTES: usize = 4;
 const KEY_BYTES_MAX: usize = 511;
 
 const _: () = {
-    assert!(NAMESPACE_BYTES + PREFIX_BYTES + HASH_BYTES == KEY_BYTES_MAX);
+    // Behind the number of a run.
+    assert!(SEGMENT_BYTES + NAMESPACE_BYTES + PREFIX_BYTES + HASH_BYTES == KEY_BYTES_MAX);
     // Number, namespace, tag; and segment, namespace, length, version of the history.
     assert!(8 + NAMESPACE_BYTES + 1 + PLAIN_BYTES_MAX <= KEY_BYTES_MAX);
     assert!(SEGMENT_BYTES + NAMESPACE_BYTES + 4 + PLAIN_BYTES_MAX + VERSION_BYTES <= KEY_BYTES_MAX);
@@ -75,7 +76,7 @@ pub(crate) fn parse_state_key(row: &[u8], namespace: NamespaceId) -> Option<RowK
     })
 }
 
-/// Begins a key of a table that is cut by time, so that later segments come behind.
+/// Begins a key of a table that is cut by time, so that later segments, or runs, come behind.
 pub(crate) fn put_segment(out: &mut Vec<u8>, segment: u32) {
     out.clear();
     out.extend_from_slice(&segment.to_be_bytes());

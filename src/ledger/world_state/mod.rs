@@ -11,9 +11,12 @@
 
 mod history;
 pub(crate) mod keys;
+mod merged;
 mod namespaces;
 mod range;
 pub(crate) mod rows;
+mod run_index;
+mod runs;
 mod segments;
 mod snapshot;
 mod tx_filter;
@@ -35,6 +38,7 @@ pub(crate) use snapshot::Snapshot;
 
 use history::HistoryIndex;
 use namespaces::Namespaces;
+use runs::{Generations, Progress, StateTables};
 use segments::{Kind, OpenSegment, Segmented};
 use tx_filter::{Filling, TxFilter};
 use tx_ids::TxIdIndex;
@@ -50,6 +54,7 @@ const META_FORMAT: &[u8] = b"format";
 const META_CHANNEL: &[u8] = b"channel";
 const META_SAVEPOINT: &[u8] = b"savepoint";
 const META_SEGMENT: &[u8] = b"segment";
+const META_RUNS: &[u8] = b"runs";
 
 /// What the state store needs to know when it is opened.
 #[derive(Debug, Clone)]
@@ -60,6 +65,8 @@ pub(crate) struct StateOptions {
     pub(crate) history: bool,
     /// Rows of history and transaction ids after which a segment of them is closed.
     pub(crate) segment_rows: u64,
+    /// Rows of the state that are gathered before they are merged into its tree.
+    pub(crate) recent_rows: u64,
     /// What time it is, for the age of views.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -70,6 +77,7 @@ pub(crate) struct StateStore {
     env: Arc<Env>,
     tables: Tables,
     namespaces: ArcSwap<Namespaces>,
+    generations: ArcSwap<Generations>,
     tx_filter: TxFilter,
     filling: Mutex<Filling>,
     write: Mutex<WriteSide>,
@@ -84,12 +92,12 @@ struct WriteSide {
     /// How many namespaces the table on disk has.
     namespaces_stored: usize,
     segment: OpenSegment,
+    runs: Progress,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tables {
-    /// Namespace and key: version, metadata, value.
-    state: Table,
+    state: StateTables,
     /// Number: namespace.
     namespaces: Table,
     /// Segment, namespace, key, version (newest first): nothing.
@@ -103,7 +111,7 @@ struct Tables {
     /// Block, namespace, key hash that expires with it: the block that wrote it, and the key where it is
     /// long.
     expiry: Table,
-    /// Format, channel, savepoint, open segment.
+    /// Format, channel, savepoint, open segment, how the runs stand.
     meta: Table,
 }
 
@@ -120,7 +128,7 @@ impl StateStore {
         let env_options = EnvOptions {
             map_bytes: options.map_bytes,
             readers_max: STATE_READERS_MAX,
-            tables_max: 9,
+            tables_max: 11,
         };
         let (env, mut writer) = Env::open(path, &env_options).map_err(|error| match error {
             OpenError::Locked => Error::Locked {
@@ -136,18 +144,22 @@ impl StateStore {
         let txn = env.read().map_err(failed)?;
         let namespaces = read_namespaces(&txn, tables.namespaces).map_err(failed)?;
         let segment = read_segment(&txn, meta).map_err(failed)?;
+        let runs = read_progress(&txn, meta).map_err(failed)?;
+        let generations = tables.state.load(&txn, &runs).map_err(failed)?;
         drop(txn);
         let namespaces_stored = namespaces.len();
         Ok(Arc::new(Self {
             env,
             tables,
             namespaces: ArcSwap::from_pointee(namespaces),
+            generations: ArcSwap::from_pointee(generations),
             tx_filter: TxFilter::new(),
             filling: Mutex::default(),
             write: Mutex::new(WriteSide {
                 writer,
                 namespaces_stored,
                 segment,
+                runs,
             }),
             snapshots: Mutex::default(),
             options,
@@ -191,8 +203,15 @@ impl Tables {
         };
         let history = HistoryIndex::new(segmented("history", Kind::History)?);
         let tx_ids = TxIdIndex::new(segmented("tx_ids", Kind::TxIds)?);
+        let state = StateTables {
+            tree: writer.create_table("state")?,
+            runs: [
+                writer.create_table("runs_even")?,
+                writer.create_table("runs_odd")?,
+            ],
+        };
         Ok(Self {
-            state: writer.create_table("state")?,
+            state,
             namespaces: writer.create_table("namespaces")?,
             history,
             tx_ids,
@@ -263,6 +282,13 @@ fn read_segment(txn: &ReadTxn, meta: Table) -> Result<OpenSegment, LmdbError> {
     match txn.get(meta, META_SEGMENT)? {
         Some(row) => OpenSegment::parse(row).ok_or(LmdbError::Corrupted),
         None => Ok(OpenSegment::default()),
+    }
+}
+
+fn read_progress(txn: &ReadTxn, meta: Table) -> Result<Progress, LmdbError> {
+    match txn.get(meta, META_RUNS)? {
+        Some(row) => Progress::parse(row).ok_or(LmdbError::Corrupted),
+        None => Ok(Progress::default()),
     }
 }
 

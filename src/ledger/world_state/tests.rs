@@ -4,6 +4,7 @@
     reason = "the tests' numbers are small"
 )]
 
+mod runs;
 mod segments;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ fn options(clock: &Arc<ManualClock>, map_bytes: usize) -> StateOptions {
         map_bytes,
         history: true,
         segment_rows: 5,
+        recent_rows: 40,
         clock,
     }
 }
@@ -126,7 +128,7 @@ fn batch(number: u64, writes: &Writes) -> UpdateBatch {
 }
 
 /// What a plain map says after the writes of blocks.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Model {
     state: BTreeMap<Namespace, BTreeMap<Vec<u8>, StateValue>>,
 }

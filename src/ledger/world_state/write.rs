@@ -7,8 +7,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use super::keys::{self, NamespaceId};
 use super::namespaces::Namespaces;
 use super::rows::{self, StateRow, Tip};
+use super::runs::{Generations, Progress, RunWriter};
 use super::segments::OpenSegment;
-use super::{Filling, META_SAVEPOINT, META_SEGMENT, StateStore, WriteSide};
+use super::{Filling, META_RUNS, META_SAVEPOINT, META_SEGMENT, StateStore, WriteSide};
 use crate::ledger::batch::{Effect, KeyUpdate};
 use crate::ledger::error::Error;
 use crate::ledger::overlay::CommittedBlock;
@@ -85,13 +86,15 @@ impl StateStore {
     ) -> Result<(), LmdbError> {
         let mut txn = side.writer.begin()?;
         let mut segment = self.open_segment(&mut txn, side.segment)?;
+        let mut runs = side.runs.clone();
+        let mut generations = Generations::clone(&self.generations.load());
         let mut work = Work {
             store: self,
             namespaces,
             txn: &mut txn,
         };
         work.put_namespaces(side.namespaces_stored)?;
-        work.put_state(blocks)?;
+        work.put_state(blocks, &mut runs, &mut generations)?;
         if self.options.history {
             segment.rows += work.put_history(blocks, segment.number)?;
         }
@@ -105,12 +108,15 @@ impl StateStore {
         });
         segment.rows += self.tables.tx_ids.add(&mut txn, segment.number, txs)?;
         txn.put(self.tables.meta, META_SEGMENT, &segment.write())?;
+        txn.put(self.tables.meta, META_RUNS, &runs.write())?;
         txn.put(self.tables.meta, META_SAVEPOINT, &tip.write())?;
         failpoint::pass("before_state_commit");
         txn.commit()?;
-        failpoint::pass("after_state_commit");
         side.namespaces_stored = namespaces.len();
         side.segment = segment;
+        side.runs = runs;
+        self.generations.store(Arc::new(generations));
+        failpoint::pass("after_state_commit");
         self.fill_tx_filter()
     }
 
@@ -150,6 +156,20 @@ impl StateStore {
             .for_each(|key| self.tx_filter.add(&mut filling, key));
         self.tx_filter.filled(&mut filling, last);
         Ok(())
+    }
+}
+
+/// Writes the row of a key as an update leaves it: nothing where it is deleted.
+fn write_row(out: &mut Vec<u8>, update: &KeyUpdate) {
+    match &update.effect {
+        Effect::Put { value, metadata } => StateRow {
+            version: update.version,
+            metadata,
+            value,
+            long_key: keys::is_long(&update.key).then_some(&*update.key),
+        }
+        .write(out),
+        Effect::Delete | Effect::Expire => out.clear(),
     }
 }
 
@@ -196,39 +216,30 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn put_state(&mut self, blocks: &[Arc<CommittedBlock>]) -> Result<(), LmdbError> {
+    fn put_state(
+        &mut self,
+        blocks: &[Arc<CommittedBlock>],
+        progress: &mut Progress,
+        generations: &mut Generations,
+    ) -> Result<(), LmdbError> {
         let updates = self.merge(blocks)?;
-        let table = self.store.tables.state;
-        let (mut key, mut value) = (Vec::new(), Vec::new());
-        let mut inserter = self.txn.inserter(table)?;
-        for (namespace, update) in &updates {
-            let Effect::Put {
-                value: state,
-                metadata,
-            } = &update.effect
-            else {
-                continue;
-            };
-            keys::state_key(&mut key, *namespace, &update.key);
-            let long_key = keys::is_long(&update.key).then_some(&*update.key);
-            let row = StateRow {
-                version: update.version,
-                metadata,
-                value: state,
-                long_key,
-            };
-            row.write(&mut value);
-            inserter.put(&key, &value)?;
+        let mut left = updates.iter();
+        RunWriter {
+            txn: self.txn,
+            tables: self.store.tables.state,
+            progress,
+            generations,
+            rows_max: self.store.options.recent_rows,
         }
-        drop(inserter);
-        self.note_metadata(&updates)?;
-        for (namespace, update) in &updates {
-            if matches!(update.effect, Effect::Delete | Effect::Expire) {
-                keys::state_key(&mut key, *namespace, &update.key);
-                self.txn.delete(table, &key)?;
+        .put_all(&mut |key, row| {
+            let next = left.next();
+            if let Some((namespace, update)) = next {
+                keys::state_key(key, *namespace, &update.key);
+                write_row(row, update);
             }
-        }
-        Ok(())
+            next.is_some()
+        })?;
+        self.note_metadata(&updates)
     }
 
     /// Notes the namespaces in which a key has metadata now, for ever.

@@ -1,5 +1,6 @@
 //! The tables that are cut by time: against maps, with segments of a few rows.
 
+use super::runs::Chance;
 use super::*;
 use crate::ledger::batch::HistoryEntry;
 use crate::ledger::world_state::segments::OpenSegment;
@@ -52,19 +53,6 @@ fn history_is_newest_first_and_exact() {
         .history_chunk(NamespaceRef::public("other"), b"k", None)
         .unwrap();
     assert_eq!(none, []);
-}
-
-/// Numbers by a fixed rule.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % bound
-    }
 }
 
 #[derive(Default)]
@@ -211,7 +199,7 @@ fn other_formats_are_refused_with_what_to_do() {
             &EnvOptions {
                 map_bytes: 1 << 20,
                 readers_max: 8,
-                tables_max: 9,
+                tables_max: 11,
             },
         )
         .unwrap();
