@@ -153,7 +153,8 @@ pub const STATE_READERS_MAX: u32 = 1024;
 pub const INDEX_SEGMENT_ROWS: u64 = 480_000;
 
 /// Rows of a channel's state, give or take a group, that are gathered before they are merged into its
-/// tree; as many again wait while that is done. Each takes some 11 bytes of memory.
+/// tree; as many again wait while that is done. Each takes some 11 bytes of memory; longer ones count as
+/// one for each 256 bytes.
 pub const RECENT_ROWS_MAX: u64 = 1_500_000;
 
 /// Namespaces that a channel's state has: their names are held in memory.
