@@ -36,7 +36,7 @@ const KINDS: [Kind; 2] = [
         tables: [
             ("warm, 8 KiB", 8 << 10),
             ("hot, 64 KiB", 64 << 10),
-            ("full, 256 KiB", 256 << 10),
+            ("wide, 1.5 MiB", 1536 << 10),
         ],
     },
     Kind {

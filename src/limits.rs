@@ -8,7 +8,11 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 
 /// Blocks that one queue between two stages holds: enough that no stage waits for another's hand, few
 /// enough that a block meets its own bytes in the cache.
-pub const STAGE_QUEUE_BLOCKS: usize = 2;
+pub const STAGE_QUEUE_BLOCKS: usize = 3;
+
+/// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
+/// task, does not keep workers from the other.
+pub const BLOCKS_TOGETHER: usize = 2;
 
 /// Blocks that the queue in front of commit holds: what waits there while a disk syncs slowly, becomes
 /// durable with the next sync.
@@ -29,6 +33,12 @@ pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
 
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
+
+/// A file of an MSP folder: a certificate, a key, a revocation list, `config.yaml`.
+pub const MSP_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files in one folder of an MSP.
+pub const MSP_FOLDER_FILES_MAX: usize = 1024;
 
 /// Identities that one channel's cache holds, good and bad ones together.
 pub const IDENTITY_CACHE_ENTRIES: usize = 16_384;
@@ -82,6 +92,13 @@ pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 /// Signatures more before its large table is computed, which takes about as long as verifying 150
 /// signatures with the small one.
 pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
+
+/// Bytes of the largest tables, 1.5 MiB each: the few keys that sign most of what a channel carries.
+pub const P256_WIDE_TABLE_BYTES_MAX: usize = 64 << 20;
+
+/// Signatures more before its largest table is computed, which takes about as long as that table saves
+/// over so many.
+pub const P256_WIDE_AFTER_SIGNATURES: u32 = 16_384;
 
 /// Ed25519 keys of accepted identities that are known for tables of multiples, over all channels.
 pub const ED25519_KEYS_KNOWN_MAX: usize = 1 << 16;

@@ -25,7 +25,7 @@ const NANOS_LIMIT: u64 = 1 << 63;
 /// Where Go would refuse it.
 ///
 /// Fabric: Go's `time/format.go:ParseDuration`. The sum wraps at 2^64 as there.
-pub(super) fn nanos(text: &str) -> Result<i64, DurationError> {
+pub fn nanos(text: &str) -> Result<i64, DurationError> {
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, text.get(1..).unwrap_or_default()),
         Some(b'+') => (false, text.get(1..).unwrap_or_default()),

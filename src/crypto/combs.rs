@@ -38,18 +38,20 @@ pub(super) enum Size {
     Warm = 0,
     /// For keys that sign very much.
     Hot = 3,
-    /// For the generator.
+    /// For the generator, where it has no windows.
     Full = 5,
+    /// For keys that sign most, where the curve has such tables: no combs but windows.
+    Wide = 6,
 }
 
 impl Size {
     /// How many there are.
     #[cfg(target_arch = "x86_64")]
-    pub(super) const COUNT: usize = 3;
+    pub(super) const COUNT: usize = 4;
 
-    /// Every size that is computed.
+    /// Those that are made of combs.
     #[cfg(any(test, feature = "testing"))]
-    pub(super) const ALL: [Self; 3] = [Self::Warm, Self::Hot, Self::Full];
+    pub(super) const OF_COMBS: [Self; 3] = [Self::Warm, Self::Hot, Self::Full];
 
     /// The logarithm of the number of blocks: blocks of smaller tables are this much further apart.
     pub(super) fn log_blocks(self) -> usize {

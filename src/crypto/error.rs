@@ -1,4 +1,4 @@
-//! Why bytes are not a public key.
+//! Why bytes are not a key.
 
 use crate::crypto::Curve;
 
@@ -25,4 +25,19 @@ pub enum KeyError {
     /// Not a DER sequence of a positive modulus and a positive exponent.
     #[error("not an RSA public key: expected a DER sequence of a positive modulus and exponent")]
     Rsa,
+}
+
+/// The bytes are not a private key that can sign here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrivateKeyError {
+    /// Not a key in PKCS#8 or SEC 1 form.
+    #[error("not a private key: expected PKCS#8 or, for ECDSA, SEC 1")]
+    Undecodable,
+    /// A key of another kind.
+    #[error("a private key of algorithm {algorithm}: expected ECDSA on P-256 or P-384, or Ed25519")]
+    Algorithm {
+        /// Its object identifier.
+        algorithm: String,
+    },
 }

@@ -30,6 +30,7 @@ mod p256;
 mod rsa;
 mod sha512;
 mod sha_lanes;
+mod signing;
 mod table_cache;
 
 #[cfg(test)]
@@ -42,9 +43,10 @@ pub use ecdsa_der::{EcdsaSignature, encode_ecdsa_signature, parse_ecdsa_signatur
 pub use ed25519::Ed25519Key;
 #[cfg(feature = "fuzzing")]
 pub(crate) use ed25519::fuzz::{FuzzSignature, check_ed25519_backends};
-pub use error::KeyError;
+pub use error::{KeyError, PrivateKeyError};
 pub use hash::{HashFunction, Sha256, SignatureHash, sha256, sha256_many, sha256_parts};
 pub use key::{Curve, EcdsaKey, PublicKey};
 #[cfg(feature = "fuzzing")]
 pub(crate) use p256::fuzz::{FuzzCheck, FuzzKey, check_backends};
 pub use rsa::RsaKey;
+pub use signing::PrivateKey;

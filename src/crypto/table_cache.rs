@@ -1,10 +1,10 @@
 //! Which keys have tables of multiples, on any curve.
 //!
 //! ```text
-//!            an MSP accepted it         some signatures       many more
-//!   any key ------------------> known --------------> warm --------------> hot
-//!   (library)                 (library)  ^              |                   |
-//!                                        '--------------'-------------------'
+//!            an MSP accepted it         some signatures       many more       and more
+//!   any key ------------------> known --------------> warm -----------> hot ---------> wide
+//!   (library)                 (library)  ^              |                |               |
+//!                                        '--------------'----------------'---------------'
 //!                                            a key that is used more needs the room
 //! ```
 //!
@@ -44,6 +44,10 @@ pub(crate) trait KeyTable: fmt::Debug + Sized {
 
     /// Bytes of any table of this size.
     fn bytes(size: Size) -> usize;
+
+    /// Every size that can be computed.
+    #[cfg(any(test, feature = "testing"))]
+    const SIZES: &'static [Size];
 }
 
 /// What a cache may hold.
@@ -51,33 +55,36 @@ pub(crate) trait KeyTable: fmt::Debug + Sized {
 pub(crate) struct TableLimits {
     /// Keys that are known, with or without a table.
     pub(crate) keys_max: usize,
-    /// Bytes of warm tables.
-    pub(crate) warm_bytes_max: usize,
-    /// Bytes of hot tables.
-    pub(crate) hot_bytes_max: usize,
-    /// Signatures that a key must have had verified before it gets a warm table.
-    pub(crate) warm_after: u32,
-    /// Signatures that a warm key must have had verified before its table becomes hot.
-    pub(crate) hot_after: u32,
+    /// The sizes of tables, in the order in which a key earns them.
+    pub(crate) classes: &'static [ClassLimits],
+}
+
+/// What the tables of one size may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClassLimits {
+    /// Their size.
+    pub(crate) size: Size,
+    /// Their bytes.
+    pub(crate) bytes_max: usize,
+    /// Signatures that a key must have had verified with what it had before.
+    pub(crate) after: u32,
 }
 
 /// The keys that may have tables.
 pub(crate) struct TableCache<T: KeyTable>(Arc<Shared<T>>);
 
 struct Shared<T: KeyTable> {
-    limits: TableLimits,
+    keys_max: usize,
     /// Keys by their names; the keys themselves hold their slots.
     known: Mutex<HashMap<T::Name, Weak<Slot<T>>>>,
-    warm: Class<T>,
-    hot: Class<T>,
+    classes: Vec<Class<T>>,
     /// Signatures of all keys: the clock by which uses are forgotten.
     signatures: AtomicU64,
 }
 
 /// The tables of one size.
 struct Class<T: KeyTable> {
-    size: Size,
-    bytes_max: usize,
+    limits: ClassLimits,
     bytes: Arc<AtomicUsize>,
     /// Those that have such a table, and some that had one, in no order.
     residents: Mutex<Residents<T>>,
@@ -118,10 +125,9 @@ const CANDIDATES: usize = 16;
 impl<T: KeyTable> TableCache<T> {
     pub(crate) fn new(limits: TableLimits) -> Self {
         Self(Arc::new(Shared {
-            limits,
+            keys_max: limits.keys_max,
             known: Mutex::default(),
-            warm: Class::new(Size::Warm, limits.warm_bytes_max),
-            hot: Class::new(Size::Hot, limits.hot_bytes_max),
+            classes: limits.classes.iter().map(|&of| Class::new(of)).collect(),
             signatures: AtomicU64::new(0),
         }))
     }
@@ -132,10 +138,10 @@ impl<T: KeyTable> TableCache<T> {
         if let Some(slot) = known.get(&name).and_then(Weak::upgrade) {
             return Some(slot);
         }
-        if known.len() >= self.0.limits.keys_max {
+        if known.len() >= self.0.keys_max {
             known.retain(|_, slot| slot.strong_count() > 0);
         }
-        if known.len() >= self.0.limits.keys_max {
+        if known.len() >= self.0.keys_max {
             return None;
         }
         let slot = Arc::new(Slot {
@@ -151,16 +157,16 @@ impl<T: KeyTable> TableCache<T> {
     }
 
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> (usize, usize) {
+    pub(super) fn bytes(&self) -> Vec<usize> {
         // Ordering: only tests read it, after all other threads have ended.
         let read = |class: &Class<T>| class.bytes.load(Ordering::Relaxed);
-        (read(&self.0.warm), read(&self.0.hot))
+        self.0.classes.iter().map(read).collect()
     }
 
     #[cfg(test)]
-    pub(super) fn residents(&self) -> (usize, usize) {
+    pub(super) fn residents(&self) -> Vec<usize> {
         let count = |class: &Class<T>| class.residents.lock().unwrap().slots.len();
-        (count(&self.0.warm), count(&self.0.hot))
+        self.0.classes.iter().map(count).collect()
     }
 }
 
@@ -168,9 +174,8 @@ impl<T: KeyTable> Slot<T> {
     /// A slot of no cache, whose table stays.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn pinned(point: T::Point, bytes: usize) -> Option<Arc<Self>> {
-        let size = Size::ALL
-            .into_iter()
-            .find(|&size| T::bytes(size) == bytes)?;
+        let sizes = T::SIZES.iter().copied();
+        let size = sizes.into_iter().find(|&size| T::bytes(size) == bytes)?;
         let lease = Lease {
             of: Arc::default(),
             bytes: 0,
@@ -198,17 +203,11 @@ impl<T: KeyTable> Slot<T> {
         self.count(signatures, cache.epoch(signatures));
         // Ordering: counts of uses, which decide about nothing but speed.
         let earned = self.earned.fetch_add(signatures, Ordering::Relaxed) + signatures;
-        let (class, price) = match &table {
-            None => (&cache.warm, cache.limits.warm_after),
-            Some(leased) if leased.table.size() == Size::Warm => {
-                (&cache.hot, cache.limits.hot_after)
-            }
-            Some(_) => return table,
-        };
-        if earned < price {
-            return table;
+        let size = table.as_ref().map(|leased| leased.table.size());
+        match cache.class_after(size) {
+            Some(class) if earned >= class.limits.after => self.grow(class, &cache).or(table),
+            Some(_) | None => table,
         }
-        self.grow(class, &cache).or(table)
     }
 
     /// Counts uses, and forgets half of the former ones for every epoch that has passed.
@@ -243,7 +242,7 @@ impl<T: KeyTable> Slot<T> {
         }
         self.earned.store(0, Ordering::Relaxed);
         let grown = class.lease(self, cache).and_then(|lease| {
-            let table = T::compute(self.point, class.size)?;
+            let table = T::compute(self.point, class.limits.size)?;
             let leased = Arc::new(LeasedTable {
                 table,
                 _lease: lease,
@@ -287,13 +286,26 @@ impl<T: KeyTable> Shared<T> {
     fn epoch_now(&self) -> u64 {
         self.epoch(0)
     }
+
+    /// The tables that a key with a table of this size may earn next.
+    fn class_after(&self, size: Option<Size>) -> Option<&Class<T>> {
+        let at = |of: Size| {
+            self.classes
+                .iter()
+                .position(|class| class.limits.size == of)
+        };
+        let next = match size {
+            None => 0,
+            Some(size) => at(size)? + 1,
+        };
+        self.classes.get(next)
+    }
 }
 
 impl<T: KeyTable> Class<T> {
-    fn new(size: Size, bytes_max: usize) -> Self {
+    fn new(limits: ClassLimits) -> Self {
         Self {
-            size,
-            bytes_max,
+            limits,
             bytes: Arc::default(),
             residents: Mutex::new(Residents {
                 slots: Vec::new(),
@@ -312,8 +324,8 @@ impl<T: KeyTable> Class<T> {
     }
 
     fn free_room(&self) -> Option<Lease> {
-        let bytes = T::bytes(self.size);
-        let add = |taken: usize| Some(taken + bytes).filter(|&sum| sum <= self.bytes_max);
+        let bytes = T::bytes(self.limits.size);
+        let add = |taken: usize| Some(taken + bytes).filter(|&sum| sum <= self.limits.bytes_max);
         // Ordering: the counter stands for itself; nothing is read on the strength of it.
         self.bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
@@ -331,7 +343,7 @@ impl<T: KeyTable> Class<T> {
         let mut residents = self.lock();
         let mut victim: Option<(u64, Arc<Slot<T>>)> = None;
         for _ in 0..CANDIDATES {
-            let Some(slot) = residents.next_of(self.size) else {
+            let Some(slot) = residents.next_of(self.limits.size) else {
                 break;
             };
             let uses = slot.uses(epoch);
@@ -350,10 +362,13 @@ impl<T: KeyTable> Class<T> {
     fn admit(&self, slot: &Arc<Slot<T>>) {
         let mut residents = self.lock();
         // Those that left are taken out when they are come across; so many cannot all be here.
-        if residents.slots.len() > CANDIDATES + 2 * self.bytes_max / T::bytes(self.size) {
-            residents
-                .slots
-                .retain(|slot| slot.upgrade().is_some_and(|slot| slot.has(self.size)));
+        if residents.slots.len()
+            > CANDIDATES + 2 * self.limits.bytes_max / T::bytes(self.limits.size)
+        {
+            residents.slots.retain(|slot| {
+                slot.upgrade()
+                    .is_some_and(|slot| slot.has(self.limits.size))
+            });
         }
         residents.slots.push(Arc::downgrade(slot));
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use self_cell::self_cell;
 
 use super::error::{EnvelopeProblem, Rejection};
-use super::transaction::{DecodedTx, decode_transactions};
+use super::transaction::{DecodedTx, SignedKind, TxBody, decode_transactions};
 use crate::crypto::sha256;
 use crate::ingress::RawBlock;
 use crate::ledger::{data_hash, header_bytes};
@@ -77,6 +77,21 @@ impl DecodedBlock {
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         self.cell.borrow_owner()
+    }
+
+    /// Whether one of its transactions is a config transaction, whatever becomes of it.
+    #[must_use]
+    pub fn has_config(&self) -> bool {
+        let transactions = &self.contents().transactions;
+        transactions.iter().any(|transaction| {
+            matches!(
+                transaction.body,
+                TxBody::Signed {
+                    kind: SignedKind::Config(_),
+                    ..
+                }
+            )
+        })
     }
 
     /// How many bytes the block has.
@@ -157,6 +172,7 @@ fn decode_contents<'a>(
         || {
             envelopes
                 .par_chunks(ENVELOPES_PER_TASK)
+                .with_max_len(1)
                 .flat_map_iter(|chunk| meter.count(|| decode_transactions(chunk)))
                 .collect()
         },

@@ -9,6 +9,7 @@
 //! - [`testing`]: how verdicts are checked, and the sequential model.
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 //! - [`scaling`]: what more cores give, and what limits.
+//! - [`netgen`]: test networks and config updates from YAML.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
@@ -39,6 +40,9 @@ pub mod scaling {}
 
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}
+
+#[doc = include_str!("netgen.md")]
+pub mod netgen {}
 
 #[doc = include_str!("signatures.md")]
 pub mod signatures {}

@@ -13,6 +13,9 @@
 //! - an MSP never changes once it is built; a new configuration builds new ones;
 //! - what is cached is bounded and never changes an answer.
 //!
+//! A folder of certificates and keys, as nodes and administrators have it, becomes a definition by
+//! [`msp_config`] and somebody who signs by [`SigningIdentity`].
+//!
 //! Knows nothing of policies, channels or transactions, and never verifies an identity's signature
 //! itself: that is gathered into batches by those who have many.
 //!
@@ -21,6 +24,7 @@
 mod cache;
 mod error;
 mod identity;
+mod local;
 mod manager;
 mod principal;
 mod provider;
@@ -34,6 +38,7 @@ pub use error::{
     SetupFault, Unsatisfied,
 };
 pub use identity::{Identity, IdentityId};
+pub use local::{LocalMspError, SigningIdentity, msp_config};
 pub use manager::MspManager;
 pub use principal::{BrokenPrincipal, Principal, Role};
 pub use provider::Msp;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod identities;
+mod local;
 pub(crate) mod pki;
 mod principals;
 mod roles;

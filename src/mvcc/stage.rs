@@ -12,8 +12,7 @@ use crate::decode::DecodedBlock;
 use crate::endorsement::{EndorsedBlock, Frontier, Lifetimes, Writes};
 use crate::ledger::PendingBatch;
 use crate::lifecycle;
-use crate::stage::InStage;
-use crate::sys::process::CpuMeter;
+use crate::stage::{InStage, Workers};
 use crate::types::{BlockNumber, Digest, NamespaceRef, ValidationCode};
 
 /// A block with its final verdicts and what it does to the state.
@@ -74,20 +73,20 @@ impl<F: Frontier> MvccStage<F> {
         }
     }
 
-    /// Validates the next block, on the current rayon pool.
+    /// Validates the next block: `workers` read ahead, the rest is this thread's.
     ///
     /// # Errors
     /// The channel must stop before this block.
     pub fn validate(
         &mut self,
         endorsed: EndorsedBlock,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<ValidatedBlock, Fault> {
         let number = endorsed.verified().decoded().number();
         let Folded {
             codes: folded,
             batch,
-        } = self.fold(&endorsed, number, meter)?;
+        } = self.fold(&endorsed, number, workers)?;
         let mut codes = endorsed.codes().to_vec();
         for (tx, code) in folded {
             if let Some(slot) = codes.get_mut(tx.0 as usize) {
@@ -97,7 +96,7 @@ impl<F: Frontier> MvccStage<F> {
         // Fabric: `kv_ledger.go:addBlockCommitHash`: from block 1 on, and only without a gap.
         let hash = (number == BlockNumber(1) || self.commit_hash.is_some()).then(|| {
             let filter: Vec<u8> = codes.iter().map(|code| code.number()).collect();
-            meter.count_serial(|| commit_hash(self.commit_hash.as_ref(), &filter, &batch))
+            commit_hash(self.commit_hash.as_ref(), &filter, &batch)
         });
         let hash = hash.filter(|_| number != BlockNumber(0));
         self.commit_hash = hash;
@@ -113,7 +112,7 @@ impl<F: Frontier> MvccStage<F> {
         &self,
         endorsed: &EndorsedBlock,
         number: BlockNumber,
-        meter: &CpuMeter,
+        workers: &Workers,
     ) -> Result<Folded, Fault> {
         let inputs: Vec<TxInput<'_>> = endorsed
             .writes()
@@ -126,8 +125,9 @@ impl<F: Frontier> MvccStage<F> {
             })
             .collect();
         let view = self.frontier.view()?;
-        let prefetched = prefetch_parallel(&inputs, &view, meter)?;
-        meter.count_serial(|| fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes()))
+        let meter = &workers.meter;
+        let prefetched = workers.spread(|| prefetch_parallel(&inputs, &view, meter))?;
+        fold_block(number, &inputs, &prefetched, &view, endorsed.lifetimes())
     }
 }
 

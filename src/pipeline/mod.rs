@@ -3,11 +3,13 @@
 //! ```text
 //! source -> ingress -> decode -> verify -> endorsement -> mvcc -> commit -> notify -> listener
 //!                         |        |           |            |        |
-//!                         +--------+-----------+------------+     applier
-//!                                  the workers (rayon)
+//!                         +--------+           +------------+     applier
+//!                        the workers           later workers
 //! ```
 //!
-//! One thread per stage, one bounded queue between two of them, one pool of workers for all. A stage
+//! One thread per stage, one bounded queue between two of them, and two pools of workers (rayon): the
+//! stages that have most to do, which work on two blocks side by side, do not keep the later ones
+//! waiting. A stage
 //! that stops drops its ends of the queues: those behind it see a closed door and end, those in front
 //! drain what they have, so every block before the one that stopped becomes durable.
 //!

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::error::Stop;
 use super::frontier::PipelineFrontier;
 use super::report::Gauges;
@@ -23,7 +25,7 @@ use crate::stage::{Disturbance, Ended, InStage, Stage, Trace};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
-use crate::verify::VerifiedBlock;
+use crate::verify::{Chain, VerifiedBlock};
 
 /// How a pipeline runs. No verdict depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -81,18 +83,16 @@ impl<'l> Pipeline<'l> {
         clock: &Arc<dyn Clock>,
         options: PipelineOptions,
     ) -> Result<Self, Stop> {
-        let workers = rayon::ThreadPoolBuilder::new()
-            .num_threads(options.workers.clamp(1, limits::WORKERS_MAX))
-            .stack_size(limits::WORKER_STACK_BYTES)
-            .thread_name(|index| format!("worker-{index}"))
-            .build()?;
-        let workers = Arc::new(workers);
+        let early = workers("worker", options)?;
+        // A worker takes what is in its own queue first, which decode and verify keep full. The stages
+        // behind them have little to do, and would wait for long: they have workers of their own.
+        let late = workers("late-worker", options)?;
         let trace = Arc::new(Trace::new(options.trace));
         let mut gauges = Gauges::new(Arc::clone(&trace));
-        let mut stage = |name| {
+        let mut stage = |name, workers: &Arc<rayon::ThreadPool>| {
             let metrics = Arc::new(StageMetrics::new(name));
             gauges.stages.push(Arc::clone(&metrics));
-            let (trace, workers) = (Arc::clone(&trace), Arc::clone(&workers));
+            let (trace, workers) = (Arc::clone(&trace), Arc::clone(workers));
             Stage {
                 metrics,
                 trace,
@@ -102,14 +102,14 @@ impl<'l> Pipeline<'l> {
             }
         };
         let stages = Stages {
-            ingress: stage("ingress"),
-            decode: stage("decode"),
-            verify: stage("verify"),
-            endorsement: stage("endorsement"),
-            mvcc: stage("mvcc"),
-            commit: stage("commit"),
-            apply: stage("apply"),
-            notify: stage("notify"),
+            ingress: stage("ingress", &early),
+            decode: stage("decode", &early),
+            verify: stage("verify", &early),
+            endorsement: stage("endorsement", &late),
+            mvcc: stage("mvcc", &late),
+            commit: stage("commit", &late),
+            apply: stage("apply", &late),
+            notify: stage("notify", &late),
         };
         Ok(Self {
             ledger,
@@ -167,10 +167,7 @@ impl<'l> Pipeline<'l> {
                 }),
                 threads.spawn("decode", move || decode(&stages.decode, &raw, &to_verify)),
                 threads.spawn("verify", move || {
-                    let meter = CpuMeter::default();
-                    let verify =
-                        |block| stages.verify.spread(&meter, || chain.verify(block, &meter));
-                    ended(stages.verify.run(&decoded, &to_endorsement, verify))
+                    verify(&stages.verify, &mut chain, &decoded, &to_endorsement)
                 }),
                 threads.spawn("endorsement", move || {
                     let stage = EndorsementStage::new(frontier, with_metadata);
@@ -203,6 +200,15 @@ impl<'l> Pipeline<'l> {
         self.gauges.add_queue(outbox.gauge());
         (outbox, inbox)
     }
+}
+
+fn workers(name: &'static str, options: PipelineOptions) -> Result<Arc<rayon::ThreadPool>, Stop> {
+    let workers = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.workers.clamp(1, limits::WORKERS_MAX))
+        .stack_size(limits::WORKER_STACK_BYTES)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .build()?;
+    Ok(Arc::new(workers))
 }
 
 /// Starts the threads of a run.
@@ -298,9 +304,27 @@ fn decode(
     outbox: &Outbox<DecodedBlock>,
 ) -> Result<(), Stop> {
     let meter = CpuMeter::default();
-    ended(stage.run(inbox, outbox, |raw| {
-        stage.spread(&meter, || decode_block(raw, &meter))
-    }))
+    let decode = |blocks: Vec<RawBlock>| {
+        let blocks = blocks.into_par_iter();
+        let decoded = blocks.map(|raw| (raw.number(), decode_block(raw, &meter)));
+        decoded.collect()
+    };
+    let through = (inbox, outbox);
+    ended(stage.run_together(through, limits::BLOCKS_TOGETHER, &meter, decode))
+}
+
+fn verify(
+    stage: &Stage,
+    chain: &mut Chain,
+    inbox: &Inbox<DecodedBlock>,
+    outbox: &Outbox<VerifiedBlock>,
+) -> Result<(), Stop> {
+    let meter = CpuMeter::default();
+    ended(
+        stage.run_together((inbox, outbox), limits::BLOCKS_TOGETHER, &meter, |blocks| {
+            chain.verify_all(blocks, &meter)
+        }),
+    )
 }
 
 fn endorse(
@@ -309,7 +333,7 @@ fn endorse(
     inbox: &Inbox<VerifiedBlock>,
     outbox: &Outbox<EndorsedBlock>,
 ) -> Result<(), Stop> {
-    // On the stage's own thread: it may wait for mvcc, which needs the workers.
+    // On the stage's own thread: it may wait for mvcc, which needs workers to read ahead.
     let workers = stage.workers();
     let endorse = |block| {
         let endorsed = endorsement.endorse(block, &workers);
@@ -326,9 +350,12 @@ fn validate(
     inbox: &Inbox<EndorsedBlock>,
     outbox: &Outbox<ValidatedBlock>,
 ) -> Result<(), Stop> {
-    let meter = CpuMeter::default();
+    // On the stage's own thread: it is one chain over all blocks, and must not queue up for a worker.
+    let workers = stage.workers();
     let validate = |block| {
-        let validated = stage.spread(&meter, || mvcc.validate(block, &meter))?;
+        let validated = mvcc.validate(block, &workers);
+        stage.metrics.add_cpu_ns(workers.meter.take_ns());
+        let validated = validated?;
         frontier.publish(validated.batch().clone());
         Ok(validated)
     };

@@ -98,6 +98,43 @@ impl Stage {
         Ended::Drained
     }
 
+    /// As [`Stage::run`], for several blocks at once, on the workers: up to `together` of those that
+    /// wait. `work` gives a result for each, in their order, up to the first error.
+    pub fn run_together<I: InStage + Send, O: InStage + Send, E: Send>(
+        &self,
+        (inbox, outbox): (&Inbox<I>, &Outbox<O>),
+        together: usize,
+        meter: &CpuMeter,
+        mut work: impl FnMut(Vec<I>) -> Vec<(BlockNumber, Result<O, E>)> + Send,
+    ) -> Ended<E> {
+        while let Some(first) = inbox.receive() {
+            self.delay(first.number().0);
+            let mut group = vec![first];
+            while group.len() < together
+                && let Some(next) = inbox.try_receive()
+            {
+                group.push(next);
+            }
+            let (start, cpu) = (self.clock.now(), thread_cpu_ns());
+            let results = self.spread(meter, || work(group));
+            let spent_ns = thread_cpu_ns().saturating_sub(cpu);
+            self.metrics.add_serial_cpu_ns(spent_ns);
+            let end = self.clock.now();
+            for (number, result) in results {
+                match result {
+                    Err(error) => return Ended::Stopped(number, error),
+                    Ok(done) => {
+                        self.count(&done, start, end);
+                        if outbox.send(done).is_err() {
+                            return Ended::Drained;
+                        }
+                    }
+                }
+            }
+        }
+        Ended::Drained
+    }
+
     /// Where the stage is disturbed, waits a random while before item `number`.
     pub fn delay(&self, number: u64) {
         if let Some(disturbance) = self.disturbance {

@@ -90,7 +90,7 @@ impl SequentialChannel {
         through("verify");
         let endorsed = self.endorsement.endorse(verified, &Workers::default())?;
         through("endorsement");
-        let validated = self.mvcc.validate(endorsed, &meter)?;
+        let validated = self.mvcc.validate(endorsed, &Workers::default())?;
         through("mvcc");
         let transactions = &validated.decoded().contents().transactions;
         let ids = transactions.iter().map(|transaction| transaction.tx_key);

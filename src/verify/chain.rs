@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::block_signature::check_block_signatures;
 use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
@@ -18,6 +20,15 @@ pub struct ChainTip {
     pub number: BlockNumber,
     /// Its header hash.
     pub header_hash: Digest,
+}
+
+impl ChainTip {
+    fn of(block: &DecodedBlock) -> Self {
+        Self {
+            number: block.number(),
+            header_hash: block.header_hash(),
+        }
+    }
 }
 
 /// A channel's chain up to its last verified block.
@@ -83,6 +94,41 @@ impl Chain {
         }
     }
 
+    /// Verifies the next blocks and moves the tip: gives what [`Self::verify`] says of one after the
+    /// other, up to the first that is refused. They are checked side by side, on the current rayon pool,
+    /// where the same configuration is in force for all.
+    pub fn verify_all(
+        &mut self,
+        blocks: Vec<DecodedBlock>,
+        meter: &CpuMeter,
+    ) -> Vec<(BlockNumber, Result<VerifiedBlock, Refusal>)> {
+        let mut all_but_last = blocks.iter().rev().skip(1);
+        let checked = match &self.running {
+            Some((tip, bundle)) if !all_but_last.any(DecodedBlock::has_config) => {
+                let before = blocks.iter().map(ChainTip::of);
+                let tips: Vec<ChainTip> = std::iter::once(*tip).chain(before).collect();
+                let checks = blocks.par_iter().zip(tips);
+                let checks = checks.map(|(block, tip)| Some(check(block, tip, bundle, meter)));
+                checks.collect()
+            }
+            Some(_) | None => blocks.iter().map(|_| None).collect::<Vec<_>>(),
+        };
+        let mut results = Vec::with_capacity(blocks.len());
+        for (block, checked) in blocks.into_iter().zip(checked) {
+            let number = block.number();
+            let result = match checked {
+                None => self.verify(block, meter),
+                Some(checked) => checked.and_then(|verdicts| self.advance(block, verdicts)),
+            };
+            let refused = result.is_err();
+            results.push((number, result));
+            if refused {
+                break;
+            }
+        }
+        results
+    }
+
     /// Verifies the next block and moves the tip. `meter` counts what the workers spend.
     ///
     /// # Errors
@@ -95,17 +141,24 @@ impl Chain {
         let Some((tip, bundle)) = &self.running else {
             return self.found(decoded);
         };
-        let bundle = Arc::clone(bundle);
-        check_place(&decoded, *tip)?;
-        meter.count_serial(|| check_block_signatures(&decoded, &bundle))?;
-        let verdicts = verify_transactions(&decoded, &bundle, meter);
-        let next = apply_config(&decoded, &verdicts, &bundle)?;
-        let tip = ChainTip {
-            number: decoded.number(),
-            header_hash: decoded.header_hash(),
+        let verdicts = check(&decoded, *tip, bundle, meter)?;
+        self.advance(decoded, verdicts)
+    }
+
+    /// Moves the tip to a block that was checked.
+    fn advance(
+        &mut self,
+        decoded: DecodedBlock,
+        verdicts: Vec<TxVerdict>,
+    ) -> Result<VerifiedBlock, Refusal> {
+        let Some((_, bundle)) = &self.running else {
+            return self.found(decoded);
         };
+        let bundle = Arc::clone(bundle);
+        let next = apply_config(&decoded, &verdicts, &bundle)?;
         let config_changed = next.is_some();
-        self.running = Some((tip, next.unwrap_or_else(|| Arc::clone(&bundle))));
+        let next = next.unwrap_or_else(|| Arc::clone(&bundle));
+        self.running = Some((ChainTip::of(&decoded), next));
         Ok(VerifiedBlock {
             decoded,
             bundle,
@@ -135,11 +188,7 @@ impl Chain {
         let bundle = Bundle::from_genesis(&self.channel, config.config_envelope)
             .map_err(Rejection::Genesis)?;
         let bundle = Arc::new(bundle);
-        let tip = ChainTip {
-            number: expected,
-            header_hash: decoded.header_hash(),
-        };
-        self.running = Some((tip, Arc::clone(&bundle)));
+        self.running = Some((ChainTip::of(&decoded), Arc::clone(&bundle)));
         let verdicts = vec![TxVerdict::Config];
         Ok(VerifiedBlock {
             decoded,
@@ -148,6 +197,18 @@ impl Chain {
             config_changed: true,
         })
     }
+}
+
+/// Checks the block's place behind `tip`, the orderers' signatures, and then those of its transactions.
+fn check(
+    decoded: &DecodedBlock,
+    tip: ChainTip,
+    bundle: &Bundle,
+    meter: &CpuMeter,
+) -> Result<Vec<TxVerdict>, Refusal> {
+    check_place(decoded, tip)?;
+    meter.count_serial(|| check_block_signatures(decoded, bundle))?;
+    Ok(verify_transactions(decoded, bundle, meter))
 }
 
 fn check_place(decoded: &DecodedBlock, tip: ChainTip) -> Result<(), Rejection> {

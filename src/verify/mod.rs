@@ -16,6 +16,9 @@ mod claims;
 pub mod error;
 pub mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 pub use block_signature::check_signatures;
 pub use chain::{Chain, ChainTip, VerifiedBlock};
 pub use error::{Fault, Refusal, Rejection};

@@ -51,6 +51,7 @@ pub fn verify_transactions(
     let even = transactions.len() / (2 * rayon::current_num_threads());
     transactions
         .par_chunks(even.clamp(TXS_PER_TASK_MIN, TXS_PER_TASK_MAX))
+        .with_max_len(1)
         .flat_map_iter(|some| verify_some(some, bundle, meter))
         .collect()
 }
@@ -66,6 +67,7 @@ fn verify_some(
     let good: Vec<bool> = jobs
         .jobs
         .par_chunks(JOBS_PER_TASK)
+        .with_max_len(1)
         .flat_map_iter(|jobs| meter.count(|| verify_batch(jobs)))
         .collect();
     meter.count(|| verdicts(transactions, &claims, &jobs, &good))

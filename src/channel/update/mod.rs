@@ -16,10 +16,12 @@
 //! Write sets may nest thousands of levels deep, valid configurations may not. Write sets are decoded
 //! and dropped on a thread with a deep stack; nothing here recurses along them.
 
+mod compute;
 mod delta;
 mod encode;
 mod rebuild;
 
+pub use compute::{ComputedUpdate, compute_update};
 pub use encode::{encode_config_envelope, encode_config_group};
 
 use std::sync::Arc;

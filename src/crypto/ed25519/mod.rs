@@ -57,17 +57,25 @@ use crate::crypto::Backend;
 use crate::crypto::combs::Size;
 #[cfg(target_arch = "x86_64")]
 use crate::crypto::lanes::Lanes;
-use crate::crypto::table_cache::{Slot, TableCache, TableLimits};
+use crate::crypto::table_cache::{ClassLimits, Slot, TableCache, TableLimits};
 use crate::limits;
 
 /// The tables of all channels.
 static TABLES: LazyLock<TableCache<Table>> = LazyLock::new(|| {
     TableCache::new(TableLimits {
         keys_max: limits::ED25519_KEYS_KNOWN_MAX,
-        warm_bytes_max: limits::ED25519_WARM_TABLE_BYTES_MAX,
-        hot_bytes_max: limits::ED25519_HOT_TABLE_BYTES_MAX,
-        warm_after: limits::ED25519_WARM_AFTER_SIGNATURES,
-        hot_after: limits::ED25519_HOT_AFTER_SIGNATURES,
+        classes: &[
+            ClassLimits {
+                size: Size::Warm,
+                bytes_max: limits::ED25519_WARM_TABLE_BYTES_MAX,
+                after: limits::ED25519_WARM_AFTER_SIGNATURES,
+            },
+            ClassLimits {
+                size: Size::Hot,
+                bytes_max: limits::ED25519_HOT_TABLE_BYTES_MAX,
+                after: limits::ED25519_HOT_AFTER_SIGNATURES,
+            },
+        ],
     })
 });
 

@@ -88,6 +88,9 @@ impl KeyTable for Table {
     fn bytes(size: Size) -> usize {
         size.blocks() * BLOCK_ENTRIES * ENTRY_BYTES
     }
+
+    #[cfg(any(test, feature = "testing"))]
+    const SIZES: &'static [Size] = &Size::OF_COMBS;
 }
 
 impl From<&Affine> for Entry {

@@ -18,7 +18,7 @@ pub(crate) struct FuzzKey {
 impl FuzzKey {
     /// The key of an uncompressed point, with tables of every size or of the smallest only.
     pub(crate) fn new(point: &[u8], every_size: bool) -> Option<Self> {
-        let sizes = [Size::Warm, Size::Hot, Size::Full];
+        let sizes = [Size::Warm, Size::Hot, Size::Wide];
         let sizes = sizes.into_iter().take(if every_size { 3 } else { 1 });
         let affine = Affine::from_uncompressed(point)?;
         Some(Self {

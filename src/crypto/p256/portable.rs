@@ -7,10 +7,9 @@
 use super::field::Fp;
 use super::point::{Affine, Xyzz};
 use super::prepare::{Answer, Sum};
-use super::table::Table;
+use super::table::Entry;
 use super::tree::Runs;
-use crate::crypto::combs::{COMBS, Size, entry_of};
-use crate::crypto::table_cache::KeyTable as _;
+use super::windows::Windows;
 
 /// Signatures whose runs are added up together: their points fit into the cache.
 const SUMS_TOGETHER: usize = 64;
@@ -19,7 +18,7 @@ const SUMS_TOGETHER: usize = 64;
 const SUMS_TOGETHER_MIN: usize = 4;
 
 /// Answers in the order of the sums.
-pub(super) fn answer_all(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+pub(super) fn answer_all(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
     if sums.len() < SUMS_TOGETHER_MIN {
         sums.iter()
             .map(|sum| answer_of(sum, add_up(sum, generator)))
@@ -29,7 +28,7 @@ pub(super) fn answer_all(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
     }
 }
 
-fn answer_together(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+fn answer_together(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
     let mut runs = Runs::default();
     let mut answers = Vec::with_capacity(sums.len());
     for sums in sums.chunks(SUMS_TOGETHER) {
@@ -42,7 +41,7 @@ fn answer_together(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
             // Every point is taken, those behind a broken run's too.
             let mut total = None;
             let mut broken = false;
-            for point in points.by_ref().take(sum.table.size().rounds()) {
+            for point in points.by_ref().take(sum.rounds()) {
                 match point {
                     Some(point) => total = Some(plus(total, point)),
                     None => broken = true,
@@ -60,45 +59,44 @@ fn plus(total: Option<Xyzz>, point: Affine) -> Xyzz {
 }
 
 /// One run for each round, the last one first.
-fn push_runs(sum: &Sum<'_>, generator: &Table, runs: &mut Runs) {
-    let size = sum.table.size();
-    for round in (0..size.rounds()).rev() {
-        let of_key = (0..size.blocks()).filter_map(|block| {
-            let byte = *sum.of_key.get(block * size.rounds() + round)?;
-            entry(sum.table, size, block, byte)
-        });
-        if round == 0 {
-            let combs = sum.of_generator.iter().enumerate();
-            let of_generator =
-                combs.filter_map(|(comb, &byte)| entry(generator, Size::Full, comb, byte));
-            runs.push(of_key.chain(of_generator));
-        } else {
-            runs.push(of_key);
+fn push_runs(sum: &Sum<'_>, generator: &Windows, runs: &mut Runs) {
+    let between = sum.between_doublings();
+    let mut pushed = 0;
+    // Entries that a table does not have are missing from the run: the signature is not found good.
+    let _ = sum.key_entries(|entry, negative| {
+        if pushed % between == 0 {
+            runs.begin();
         }
+        pushed += 1;
+        runs.push(point(entry, negative));
+        Some(())
+    });
+    for (entry, negative) in generator.entries(&sum.of_generator).flatten() {
+        runs.push(point(entry, negative));
     }
 }
 
 /// The sum of all entries, one after the other.
-fn add_up(sum: &Sum<'_>, generator: &Table) -> Option<Xyzz> {
-    let size = sum.table.size();
+fn add_up(sum: &Sum<'_>, generator: &Windows) -> Option<Xyzz> {
+    let between = sum.between_doublings();
     let mut total: Option<Xyzz> = None;
-    let mut plus = |point: Affine, double: bool| {
+    let mut added = 0;
+    sum.key_entries(|entry, negative| {
+        let point = point(entry, negative);
         total = Some(match total {
             None => Xyzz::from(point),
-            Some(total) if double => total.double().plus(point),
+            Some(total) if added % between == 0 => total.double().plus(point),
             Some(total) => total.plus(point),
         });
-    };
-    for round in (0..size.rounds()).rev() {
-        for block in 0..size.blocks() {
-            let byte = *sum.of_key.get(block * size.rounds() + round)?;
-            plus(entry(sum.table, size, block, byte)?, block == 0);
-        }
-    }
-    for (block, &byte) in sum.of_generator.iter().enumerate() {
-        plus(entry(generator, Size::Full, block, byte)?, false);
-    }
-    total
+        added += 1;
+        Some(())
+    })?;
+    generator
+        .entries(&sum.of_generator)
+        .try_fold(total?, |total, entry| {
+            let (entry, negative) = entry?;
+            Some(total.plus(point(entry, negative)))
+        })
 }
 
 fn answer_of(sum: &Sum<'_>, point: Option<Xyzz>) -> Answer {
@@ -114,10 +112,7 @@ fn answer_of(sum: &Sum<'_>, point: Option<Xyzz>) -> Answer {
     }
 }
 
-/// `None` would be a table without the block that is asked for.
-fn entry(table: &Table, size: Size, block: usize, byte: u8) -> Option<Affine> {
-    let (index, negative) = entry_of(byte);
-    let entry = table.block(size, block)?.get(index)?;
-    Some(Affine::from(entry).negated_if(negative))
+#[inline]
+fn point(entry: &Entry, negative: bool) -> Affine {
+    Affine::from(entry).negated_if(negative)
 }
-const _: () = assert!(COMBS == 32);

@@ -4,7 +4,8 @@
 //! u2 = r/s. The inverses of all s of a batch cost one inversion and three products each.
 
 use super::scalar::{MODULUS_LESS_ORDER, Scalar};
-use super::table::Table;
+use super::table::{Entry, Table};
+use super::windows::{Digits, GENERATOR, WIDE};
 use crate::crypto::combs::{COMBS, comb_bytes};
 use crate::crypto::limbs::Limbs;
 
@@ -36,15 +37,69 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone)]
 pub(super) struct Sum<'a> {
     pub(super) table: &'a Table,
-    /// Which entries of the generator's table, by comb.
-    pub(super) of_generator: [u8; COMBS],
-    /// Which entries of the key's table, by comb.
-    pub(super) of_key: [u8; COMBS],
+    /// Which entries of the generator's table.
+    pub(super) of_generator: Digits,
+    /// Which entries of the key's table.
+    pub(super) of_key: OfKey,
     /// What x must be.
     pub(super) r: Limbs,
 }
 
-impl Sum<'_> {
+/// Which entries of a key's table are summed, as the table is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OfKey {
+    /// By comb.
+    Combs([u8; COMBS]),
+    /// By window.
+    Windows(Digits),
+}
+
+impl<'a> Sum<'a> {
+    /// So many of the key's entries are summed up between one doubling and the next.
+    pub(super) fn between_doublings(&self) -> usize {
+        match self.table {
+            Table::Combs(combs) => combs.size().blocks(),
+            Table::Windows(windows) => windows.cut().windows(),
+        }
+    }
+
+    /// Sums with doublings between them.
+    pub(super) fn rounds(&self) -> usize {
+        match self.table {
+            Table::Combs(combs) => combs.size().rounds(),
+            Table::Windows(_) => 1,
+        }
+    }
+
+    /// The key's entries in the order in which they are summed, each with whether its negative is meant. `None` stands for one that
+    /// the table does not have.
+    #[inline]
+    pub(super) fn key_entries(
+        &self,
+        mut each: impl FnMut(&'a Entry, bool) -> Option<()>,
+    ) -> Option<()> {
+        match (self.table, &self.of_key) {
+            (Table::Combs(combs), OfKey::Combs(bytes)) => {
+                let (blocks, rounds) = (combs.size().blocks(), combs.size().rounds());
+                for round in (0..rounds).rev() {
+                    for block in 0..blocks {
+                        let (entry, negative) =
+                            combs.entry(block, *bytes.get(block * rounds + round)?)?;
+                        each(entry, negative)?;
+                    }
+                }
+                Some(())
+            }
+            (Table::Windows(windows), OfKey::Windows(digits)) => {
+                windows.entries(digits).try_for_each(|entry| {
+                    let (entry, negative) = entry?;
+                    each(entry, negative)
+                })
+            }
+            (Table::Combs(_), OfKey::Windows(_)) | (Table::Windows(_), OfKey::Combs(_)) => None,
+        }
+    }
+
     /// The answer where x is not r: below p - n, it may still be r + n.
     pub(super) fn other_x(&self) -> Answer {
         if self.r.less(MODULUS_LESS_ORDER) {
@@ -65,16 +120,25 @@ pub(super) const HALF_OF_ALL_ONES: Limbs = Limbs([
 
 /// Prepares a batch.
 pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Vec<Sum<'a>> {
-    let offset = Scalar::reduced(HALF_OF_ALL_ONES);
     halved_inverses(checks)
         .into_iter()
         .zip(checks)
         .map(|(inverse, check)| {
-            let combs = |of: Scalar| comb_bytes(of.times(inverse).plus(offset).limbs());
+            let halved = |of: Scalar, half_of_all_ones: Limbs| {
+                of.times(inverse)
+                    .plus(Scalar::reduced(half_of_all_ones))
+                    .limbs()
+            };
+            let of_generator = halved(Scalar::reduced(check.digest), GENERATOR.half_of_all_ones);
             Sum {
                 table: check.table,
-                of_generator: combs(Scalar::reduced(check.digest)),
-                of_key: combs(check.r),
+                of_generator: GENERATOR.digits(of_generator),
+                of_key: match check.table {
+                    Table::Combs(_) => OfKey::Combs(comb_bytes(halved(check.r, HALF_OF_ALL_ONES))),
+                    Table::Windows(_) => {
+                        OfKey::Windows(WIDE.digits(halved(check.r, WIDE.half_of_all_ones)))
+                    }
+                },
                 r: check.r.limbs(),
             }
         })

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  size    bytes
-//!  full    256 KiB
+//!  wide    1.5 MiB, of windows instead of combs (see `windows`)
 //!  hot      64 KiB
 //!  warm      8 KiB
 //! ```
@@ -14,7 +14,9 @@
 
 use super::field::Fp;
 use super::point::{Affine, Xyzz, invert_all, to_affine};
-use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, TEETH};
+use super::windows::{WIDE, Windows};
+use crate::crypto::Backend;
+use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, TEETH, entry_of};
 use crate::crypto::limbs::Limbs;
 use crate::crypto::table_cache::KeyTable;
 
@@ -24,11 +26,20 @@ use crate::crypto::table_cache::KeyTable;
 pub(super) struct Entry(pub(super) [u64; 8]);
 
 /// Bytes of an entry.
-const ENTRY_BYTES: usize = 64;
+pub(super) const ENTRY_BYTES: usize = 64;
 
 /// The table of a point.
 #[derive(Debug)]
-pub(in crate::crypto) struct Table {
+pub(in crate::crypto) enum Table {
+    /// Small.
+    Combs(Combs),
+    /// Large.
+    Windows(Windows),
+}
+
+/// A table of combs.
+#[derive(Debug)]
+pub(in crate::crypto) struct Combs {
     size: Size,
     entries: Box<[[Entry; BLOCK_ENTRIES]]>,
 }
@@ -36,6 +47,15 @@ pub(in crate::crypto) struct Table {
 impl Table {
     /// Computes the table of a point; `None` if it is not on the curve.
     pub(super) fn new(point: Affine, size: Size) -> Option<Self> {
+        match size {
+            Size::Wide => Windows::new(point, WIDE, Backend::in_use()).map(Self::Windows),
+            Size::Warm | Size::Hot | Size::Full => Combs::new(point, size).map(Self::Combs),
+        }
+    }
+}
+
+impl Combs {
+    fn new(point: Affine, size: Size) -> Option<Self> {
         let (teeth, steps) = teeth(point, size)?;
         let lowest = to_affine(
             &teeth
@@ -57,11 +77,15 @@ impl Table {
         Some(Self { size, entries })
     }
 
-    /// Block `index` of `size.blocks()`, for a `size` that is not larger than the table's own.
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The entry that a comb's byte names, in block `index` of `size().blocks()`, and whether its negative is meant.
     #[inline]
-    pub(super) fn block(&self, size: Size, index: usize) -> Option<&[Entry; BLOCK_ENTRIES]> {
-        let stride = self.size.log_blocks() - size.log_blocks();
-        self.entries.get(index << stride)
+    pub(super) fn entry(&self, index: usize, byte: u8) -> Option<(&Entry, bool)> {
+        let (entry, negative) = entry_of(byte);
+        Some((self.entries.get(index)?.get(entry)?, negative))
     }
 }
 
@@ -74,12 +98,21 @@ impl KeyTable for Table {
     }
 
     fn size(&self) -> Size {
-        self.size
+        match self {
+            Self::Combs(combs) => combs.size,
+            Self::Windows(_) => Size::Wide,
+        }
     }
 
     fn bytes(size: Size) -> usize {
-        size.blocks() * BLOCK_ENTRIES * ENTRY_BYTES
+        match size {
+            Size::Wide => WIDE.bytes(),
+            Size::Warm | Size::Hot | Size::Full => size.blocks() * BLOCK_ENTRIES * ENTRY_BYTES,
+        }
     }
+
+    #[cfg(any(test, feature = "testing"))]
+    const SIZES: &'static [Size] = &[Size::Warm, Size::Hot, Size::Full, Size::Wide];
 }
 
 impl From<&Affine> for Entry {
@@ -103,27 +136,33 @@ impl From<&Entry> for Affine {
 /// Per block the points 2^(offset + 32 t) Q, and for all teeth but the last their doubles.
 #[expect(clippy::type_complexity, reason = "two lists that belong together")]
 fn teeth(point: Affine, size: Size) -> Option<(Vec<Vec<Affine>>, Vec<Vec<Affine>>)> {
-    let mut doubles = vec![Xyzz::from(point)];
-    let highest = COMBS * (TEETH - 1) + COMBS - size.rounds();
-    let mut last = Xyzz::from(point);
-    for _ in 0..highest {
-        last = last.double();
-        doubles.push(last);
-    }
+    let doubles = doubles(point, COMBS * TEETH);
     let wanted = |extra: usize| {
         (0..size.blocks()).flat_map(move |block| {
             (0..TEETH).map(move |tooth| block * size.rounds() + COMBS * tooth + extra)
         })
     };
-    // The double of the highest tooth of the last block is not needed, and is not there.
+    // The double of the highest tooth of the last block is not needed, and may not be there.
     let points: Vec<Xyzz> = wanted(0)
         .chain(wanted(1))
-        .map(|exponent| doubles.get(exponent).copied().unwrap_or(last))
+        .filter_map(|exponent| doubles.get(exponent).or(doubles.last()).copied())
         .collect();
     let points = to_affine(&points)?;
     let (teeth, steps) = points.split_at_checked(size.blocks() * TEETH)?;
     let by_block = |points: &[Affine]| points.chunks(TEETH).map(<[_]>::to_vec).collect();
     Some((by_block(teeth), by_block(steps)))
+}
+
+/// 2^e Q for `count` exponents e from 0.
+fn doubles(point: Affine, count: usize) -> Vec<Xyzz> {
+    std::iter::successors(Some(Xyzz::from(point)), |point| Some(point.double()))
+        .take(count)
+        .collect()
+}
+
+/// The same in affine form.
+pub(super) fn affine_doubles(point: Affine, count: usize) -> Option<Vec<Affine>> {
+    to_affine(&doubles(point, count))
 }
 
 /// Entry 0 of a block: the last tooth less all others.
@@ -143,7 +182,7 @@ fn lowest_entry(teeth: &[Affine]) -> Xyzz {
 }
 
 /// Appends to each block its entries again, each with one more bit set: plus twice a tooth.
-fn append_with_bit<'a>(
+pub(super) fn append_with_bit<'a>(
     blocks: &mut [Vec<Affine>],
     steps: impl Iterator<Item = Option<&'a Affine>>,
 ) -> Option<()> {

@@ -37,12 +37,19 @@ impl Runs {
         self.broken.clear();
     }
 
-    /// Appends a run, not empty.
-    pub(super) fn push(&mut self, run: impl Iterator<Item = Affine>) {
-        let before = self.points.len();
-        self.points.extend(run);
-        self.lengths.push(self.points.len() - before);
+    /// Begins a run, which must not stay empty.
+    pub(super) fn begin(&mut self) {
+        self.lengths.push(0);
         self.broken.push(false);
+    }
+
+    /// Appends to the last run.
+    #[inline]
+    pub(super) fn push(&mut self, point: Affine) {
+        if let Some(length) = self.lengths.last_mut() {
+            self.points.push(point);
+            *length += 1;
+        }
     }
 
     /// Adds up every run; `None` for those that met points that have no sum by the formula.

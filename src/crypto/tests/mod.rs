@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 pub(super) mod lanes;
 pub(super) mod numbers;
+mod signing;
 mod table_cache;
 mod twin;
 mod wycheproof;

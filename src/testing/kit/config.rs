@@ -179,7 +179,8 @@ fn meta_policies(group: &mut ConfigGroup) {
 /// The quorum of a BFT cluster, each consenter by its certificate.
 ///
 /// Fabric: `common/policies/bft.go`.
-fn bft_policy(consenters: &[Consenter]) -> ConfigPolicy {
+#[must_use]
+pub fn bft_policy(consenters: &[Consenter]) -> ConfigPolicy {
     let n = i32::try_from(consenters.len()).unwrap_or(i32::MAX);
     let faulty = (n - 1) / 3;
     let quorum = (n + faulty + 2) / 2;
@@ -224,7 +225,9 @@ pub fn config_policy(kind: i32, value: Vec<u8>) -> ConfigPolicy {
     }
 }
 
-fn signature_policy(policy: &SignaturePolicy) -> ConfigPolicy {
+/// A signature policy that administrators may change.
+#[must_use]
+pub fn signature_policy(policy: &SignaturePolicy) -> ConfigPolicy {
     config_policy(1, policy.envelope())
 }
 

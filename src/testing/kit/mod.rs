@@ -29,7 +29,8 @@ mod wire;
 pub use authority::{Authority, CertificateSpec, NodeRole};
 pub use chain::{BlockData, BlockDraft, BlockSigning, Chain};
 pub use config::{
-    ChannelSpec, config_group, config_policy, config_value, implicit_policy, set_capabilities,
+    ChannelSpec, bft_policy, config_group, config_policy, config_value, implicit_policy,
+    set_capabilities, signature_policy,
 };
 pub use definition::{ChaincodeDefinition, Collection};
 pub use identity::Identity;

@@ -13,7 +13,7 @@ use crate::crypto::{
 
 fn good_one() -> (Key, Signed) {
     let mut random = Random(3);
-    let key = Key::new(scalar(&mut random), &Size::ALL);
+    let key = Key::new(scalar(&mut random), &Size::OF_COMBS);
     let signed = sign(&key, scalar(&mut random), [7; 8]);
     (key, signed)
 }

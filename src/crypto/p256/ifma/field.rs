@@ -26,9 +26,9 @@
 
 use std::arch::x86_64::{
     __m512i, __mmask8, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask,
-    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_sub_epi64, _mm512_or_si512,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_slli_epi64, _mm512_srai_epi64,
-    _mm512_srli_epi64, _mm512_sub_epi64,
+    _mm512_cmplt_epi64_mask, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_mov_epi64,
+    _mm512_mask_sub_epi64, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_sub_epi64,
 };
 
 /// Limbs of 52 bits.
@@ -95,6 +95,36 @@ impl Exact {
     #[inline]
     pub(super) fn factor(self) -> Factor {
         Factor(self.0)
+    }
+
+    /// The same modulo p, for values below 2 p: below p.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn canonical(self) -> Self {
+        let less = self.loose().minus(Loose::moduli::<1>()).carried_factor();
+        let [_, _, _, _, top] = less.0;
+        let below = _mm512_cmplt_epi64_mask(top, _mm512_setzero_si512());
+        let ([a0, a1, a2, a3, a4], [b0, b1, b2, b3, b4]) = (less.exact().0, self.0);
+        Self([
+            _mm512_mask_mov_epi64(a0, below, b0),
+            _mm512_mask_mov_epi64(a1, below, b1),
+            _mm512_mask_mov_epi64(a2, below, b2),
+            _mm512_mask_mov_epi64(a3, below, b3),
+            _mm512_mask_mov_epi64(a4, below, b4),
+        ])
+    }
+
+    /// Numbers below 2^256 in words of 64 bits: the inverse of [`Factor::from_words`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn words(self) -> [__m512i; 4] {
+        let [l0, l1, l2, l3, l4] = self.0;
+        [
+            _mm512_or_si512(l0, _mm512_slli_epi64::<52>(l1)),
+            _mm512_or_si512(_mm512_srli_epi64::<12>(l1), _mm512_slli_epi64::<40>(l2)),
+            _mm512_or_si512(_mm512_srli_epi64::<24>(l2), _mm512_slli_epi64::<28>(l3)),
+            _mm512_or_si512(_mm512_srli_epi64::<36>(l3), _mm512_slli_epi64::<16>(l4)),
+        ]
     }
 
     /// The lanes that are zero modulo p, for values below 2 p.

@@ -12,6 +12,7 @@
 //! All lanes of a group do the same at the same time: which combs are added, and when sums are doubled,
 //! depends on the size of the tables alone. A group takes as long for one signature as for eight.
 
+mod build;
 mod field;
 mod load;
 mod point;
@@ -19,10 +20,12 @@ mod point;
 #[cfg(test)]
 mod tests;
 
+use super::point::Affine;
 use super::portable;
 use super::prepare::{Answer, Sum};
-use super::table::{Entry, Table};
-use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, entry_of};
+use super::table::Entry;
+use super::windows::{Cut, WINDOWS_MAX, Windows};
+use crate::crypto::combs::COMBS;
 use crate::crypto::lanes::{LANES, Lanes, Row, prefetch, row};
 use crate::crypto::table_cache::KeyTable as _;
 use field::Factor;
@@ -30,7 +33,7 @@ use point::{Comparison, Entries, Points};
 
 /// Answers in the order of the sums.
 #[expect(unsafe_code, reason = "instructions that not every CPU has")]
-pub(super) fn answer_all(_: Lanes, sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+pub(super) fn answer_all(_: Lanes, sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
     // A group takes as long for one as for eight, and longer than the portable code for one.
     if let [alone] = sums {
         return portable::answer_all(std::slice::from_ref(alone), generator);
@@ -39,8 +42,15 @@ pub(super) fn answer_all(_: Lanes, sums: &[Sum<'_>], generator: &Table) -> Vec<A
     unsafe { answer_groups(sums, generator) }
 }
 
+/// The entries of a table of windows, from the point's doubles.
+#[expect(unsafe_code, reason = "instructions that not every CPU has")]
+pub(super) fn entries(_: Lanes, doubles: &[Affine], cut: Cut) -> Option<Vec<Entry>> {
+    // SAFETY: who has a `Lanes` found the CPU to have what the function needs.
+    unsafe { build::entries(doubles, cut) }
+}
+
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn answer_groups(sums: &[Sum<'_>], generator: &Table) -> Vec<Answer> {
+fn answer_groups(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
     let mut answers = vec![Answer::Unsure; sums.len()];
     let mut order: Vec<(usize, &Sum<'_>)> = sums.iter().enumerate().collect();
     order.sort_by_key(|(_, sum)| sum.table.size());
@@ -76,7 +86,17 @@ fn answer_of(lane: usize, sum: &Sum<'_>, comparison: Comparison) -> Answer {
 /// Up to eight sums whose tables have one size.
 struct Group<'a> {
     sums: [&'a Sum<'a>; LANES],
-    size: Size,
+}
+
+/// Entries that a sum has at most: the key's and the generator's.
+const STEPS_MAX: usize = max(COMBS, WINDOWS_MAX) + WINDOWS_MAX;
+
+/// Entries are called for so many steps before they are added: long enough for the memory, and few
+/// enough for the CPU to wait for them all at once.
+const STEPS_AHEAD: usize = 4;
+
+const fn max(one: usize, other: usize) -> usize {
+    if one < other { other } else { one }
 }
 
 impl<'a> Group<'a> {
@@ -87,58 +107,50 @@ impl<'a> Group<'a> {
         for (lane, (_, sum)) in sums.iter_mut().zip(some) {
             *lane = sum;
         }
-        Some(Self {
-            sums,
-            size: first.table.size(),
-        })
+        Some(Self { sums })
     }
 
-    /// `None` would be a table without the block that is asked for.
+    /// `None` would be a table without an entry that is asked for.
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn add_up(&self, generator: &Table) -> Option<Comparison> {
-        // All entries are called for first, so that none is waited for.
-        let of_keys = self.of_keys()?;
-        let of_generator = self.of_generator(generator)?;
+    fn add_up(&self, generator: &'a Windows) -> Option<Comparison> {
+        let [first, ..] = self.sums;
+        let between = first.between_doublings();
+        let of_key = between * first.rounds();
+        let mut steps = [Step::NOTHING; STEPS_MAX];
+        let steps = steps.get_mut(..of_key + generator.cut().windows())?;
+        self.fill(steps, of_key, generator)?;
+        for step in steps.iter().take(STEPS_AHEAD) {
+            step.prefetch();
+        }
         let mut points: Option<Points> = None;
-        for round in (0..self.size.rounds()).rev() {
-            if let Some(points) = &mut points {
-                *points = points.double();
+        for (at, step) in steps.iter().enumerate() {
+            if let Some(ahead) = steps.get(at + STEPS_AHEAD) {
+                ahead.prefetch();
             }
-            for step in of_keys.iter().skip(round).step_by(self.size.rounds()) {
-                let entries = step.load();
-                points = Some(match points {
-                    Some(points) => points.plus(&entries),
-                    None => Points::new(&entries),
-                });
-            }
+            let entries = step.load();
+            points = Some(match points {
+                None => Points::new(&entries),
+                Some(points) if at < of_key && at % between == 0 => points.double().plus(&entries),
+                Some(points) => points.plus(&entries),
+            });
         }
-        let mut points = points?;
-        for step in &of_generator {
-            points = points.plus(&step.load());
-        }
-        Some(points.compare(self.expected()))
+        Some(points?.compare(self.expected()))
     }
 
-    fn of_keys(&self) -> Option<[Step<'a>; COMBS]> {
-        let mut steps = [Step::NOTHING; COMBS];
+    /// The steps in their order: those of the keys, and the generator's.
+    fn fill(&self, steps: &mut [Step<'a>], of_key: usize, generator: &'a Windows) -> Option<()> {
         for (lane, sum) in self.sums.into_iter().enumerate() {
-            for (comb, (step, &byte)) in steps.iter_mut().zip(&sum.of_key).enumerate() {
-                let block = sum.table.block(self.size, comb / self.size.rounds())?;
-                step.set(lane, block, byte)?;
+            let mut to = steps.iter_mut();
+            sum.key_entries(|entry, negative| to.next()?.set(lane, entry, negative))?;
+        }
+        let (_, steps) = steps.split_at_mut_checked(of_key)?;
+        for (lane, sum) in self.sums.into_iter().enumerate() {
+            for (step, entry) in steps.iter_mut().zip(generator.entries(&sum.of_generator)) {
+                let (entry, negative) = entry?;
+                step.set(lane, entry, negative)?;
             }
         }
-        Some(steps)
-    }
-
-    fn of_generator<'t>(&self, generator: &'t Table) -> Option<[Step<'t>; COMBS]> {
-        let mut steps = [Step::NOTHING; COMBS];
-        for (comb, step) in steps.iter_mut().enumerate() {
-            let block = generator.block(Size::Full, comb)?;
-            for (lane, sum) in self.sums.into_iter().enumerate() {
-                step.set(lane, block, *sum.of_generator.get(comb)?)?;
-            }
-        }
-        Some(steps)
+        Some(())
     }
 
     /// What x must be.
@@ -171,14 +183,18 @@ impl<'a> Step<'a> {
         negative: 0,
     };
 
-    /// Which entry of a block a comb's byte names.
-    fn set(&mut self, lane: usize, block: &'a [Entry; BLOCK_ENTRIES], byte: u8) -> Option<()> {
-        let (index, is_negative) = entry_of(byte);
-        let row = &block.get(index)?.0;
-        prefetch(row);
-        *self.rows.get_mut(lane)? = row;
+    #[inline]
+    fn set(&mut self, lane: usize, entry: &'a Entry, is_negative: bool) -> Option<()> {
+        *self.rows.get_mut(lane)? = &entry.0;
         self.negative |= u8::from(is_negative) << lane;
         Some(())
+    }
+
+    #[inline]
+    fn prefetch(&self) {
+        for row in self.rows {
+            prefetch(row);
+        }
     }
 
     #[inline]

@@ -5,15 +5,16 @@ use ::p256::elliptic_curve::{Group as _, PrimeField as _};
 use ::p256::{ProjectivePoint, Scalar as Reference};
 use proptest::prelude::*;
 
-use crate::crypto::combs::{Size, comb_bytes, entry_of};
+use crate::crypto::Backend;
+use crate::crypto::combs::{Size, comb_bytes};
 use crate::crypto::inverse::Inverter;
 use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::{self, Fp};
 use crate::crypto::p256::point::{Affine, Xyzz, invert_all, to_affine};
 use crate::crypto::p256::scalar::{MODULUS_LESS_ORDER, ORDER, Scalar};
 use crate::crypto::p256::table::Table;
-use crate::crypto::table_cache::KeyTable as _;
-use crate::crypto::tests::numbers::{limb, slow_product};
+use crate::crypto::p256::windows::{self, Windows};
+use crate::crypto::tests::numbers::{Random, limb, slow_product};
 
 fn number() -> impl Strategy<Value = Limbs> {
     let near = |modulus: Limbs| {
@@ -141,7 +142,9 @@ fn a_broken_sum_stays_broken() {
 fn table_entries_are_the_documented_multiples() {
     for (k, size) in [(1, Size::Warm), (2, Size::Hot), (0x1234_5678, Size::Full)] {
         let point = reference_point(Limbs([k, 0, 0, 0]));
-        let table = Table::new(affine(&point), size).unwrap();
+        let Some(Table::Combs(table)) = Table::new(affine(&point), size) else {
+            panic!("{size:?} is made of combs");
+        };
         assert_eq!(table.size(), size);
         for block in [0, size.blocks() / 2, size.blocks() - 1] {
             let offset = block * 32 / size.blocks();
@@ -152,15 +155,52 @@ fn table_entries_are_the_documented_multiples() {
                     let plus = tooth == 7 || index >> tooth & 1 == 1;
                     expected += if plus { power } else { -power };
                 }
-                let found = table.block(size, block).unwrap()[usize::from(index)];
-                assert_eq!(Affine::from(&found), affine(&expected), "{block} {index}");
-                assert_eq!(entry_of(0x80 | index), (usize::from(index), false));
-                assert_eq!(entry_of(0x7f ^ index), (usize::from(index), true));
+                let (found, negative) = table.entry(block, 0x80 | index).unwrap();
+                assert_eq!(Affine::from(found), affine(&expected), "{block} {index}");
+                assert!(!negative);
+                assert_eq!(table.entry(block, 0x7f ^ index), Some((found, true)));
             }
         }
-        // A smaller size is a part of it.
-        let small = Table::new(affine(&point), Size::Warm).unwrap();
-        assert_eq!(small.block(Size::Warm, 0), table.block(Size::Warm, 0));
-        assert_eq!(small.block(Size::Warm, 1), None);
+        assert_eq!(table.entry(size.blocks(), 0), None);
+    }
+}
+
+#[test]
+fn windows_take_every_bit_and_their_entries_are_the_documented_multiples() {
+    let mut random = Random(37);
+    let point = reference_point(random.number());
+    for cut in [windows::GENERATOR, windows::WIDE] {
+        let table = Windows::new(affine(&point), cut, Backend::Scalar).unwrap();
+        let number = random.number();
+        let entries = table.entries(&cut.digits(number));
+        assert_eq!(table.cut(), cut);
+        let mut power = point;
+        let mut count = 0;
+        for (window, entry) in entries.enumerate() {
+            let (entry, negative) = entry.unwrap();
+            let mut expected = ProjectivePoint::IDENTITY;
+            for at in window * cut.bits()..(window + 1) * cut.bits() {
+                let bit = at < 256 && number.bit(at);
+                expected += if bit { power } else { -power };
+                power = power.double();
+            }
+            let found = Affine::from(entry).negated_if(negative);
+            assert_eq!(found, affine(&expected), "{cut:?} {window}");
+            count += 1;
+        }
+        assert_eq!(count, cut.windows());
+        assert_eq!(size_of_val(table.all()), cut.bytes());
+    }
+}
+
+/// The lanes compute whole tables like the portable code.
+#[test]
+fn windows_are_the_same_in_lanes() {
+    let mut random = Random(39);
+    for cut in [windows::GENERATOR, windows::WIDE] {
+        let point = affine(&reference_point(random.number()));
+        let [portable, lanes] =
+            [Backend::Scalar, Backend::Avx512Ifma].map(|backend| Windows::new(point, cut, backend));
+        assert!(portable.unwrap().all() == lanes.unwrap().all(), "{cut:?}");
     }
 }

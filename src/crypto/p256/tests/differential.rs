@@ -11,11 +11,7 @@ use crate::crypto::p256::{Answer, Check, answers};
 use crate::crypto::tests::numbers::{Random, setting};
 
 /// Signatures of a run in an ordinary test.
-const SIGNATURES: usize = if cfg!(debug_assertions) {
-    20_000
-} else {
-    100_000
-};
+const SIGNATURES: usize = 100_000;
 
 const BATCH: usize = 100;
 

@@ -13,6 +13,7 @@ use crate::crypto::combs::{Size, comb_bytes};
 use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::point::Affine;
 use crate::crypto::p256::scalar::{MODULUS_LESS_ORDER, ORDER};
+use crate::crypto::p256::windows::{Cut, GENERATOR, WIDE};
 
 use crate::crypto::Backend;
 use crate::crypto::p256::Answer;
@@ -66,6 +67,42 @@ fn combs_of(u: Limbs) -> [u8; 32] {
     comb_bytes(sum(product(u, inverse(small(2))), HALF_OF_ALL_ONES))
 }
 
+fn digits_of(cut: Cut, u: Limbs) -> Vec<u64> {
+    let v = sum(product(u, inverse(small(2))), cut.half_of_all_ones);
+    let bit = |at: usize| u64::from(at < 256 && v.bit(at));
+    let window = |window: usize| (0..cut.bits()).map(move |at| bit(window * cut.bits() + at) << at);
+    let windows = 0..cut.windows();
+    windows.map(|at| window(at).sum()).collect()
+}
+
+/// What an entry of a table of windows is, as a multiple of its point.
+fn entry_of_window(cut: Cut, window: usize, digit: u64) -> Limbs {
+    let odd = sum(small(2 * digit + 1), negative(small(1 << cut.bits())));
+    (0..window * cut.bits()).fold(odd, |multiple, _| sum(multiple, multiple))
+}
+
+/// The entries whose sum is `u`, lowest window first.
+fn windows_of(cut: Cut, u: Limbs) -> Vec<Limbs> {
+    let digits = digits_of(cut, u).into_iter().enumerate();
+    digits
+        .map(|(window, digit)| entry_of_window(cut, window, digit))
+        .collect()
+}
+
+/// The entries of a key that are summed after the last doubling.
+fn last_round_of(size: Size, u: Limbs) -> Vec<Limbs> {
+    if size == Size::Wide {
+        return windows_of(WIDE, u);
+    }
+    let combs = combs_of(u);
+    let chosen = (0..size.blocks()).map(|block| block * size.rounds());
+    chosen.map(|comb| entry(comb, combs[comb])).collect()
+}
+
+fn total(entries: &[Limbs]) -> Limbs {
+    entries.iter().copied().fold(Limbs::ZERO, sum)
+}
+
 #[test]
 fn a_number_is_the_sum_of_its_entries() {
     let mut random = Random(5);
@@ -76,11 +113,10 @@ fn a_number_is_the_sum_of_its_entries() {
         random.scalar(),
         random.scalar(),
     ] {
-        let entries = combs_of(u).into_iter().enumerate();
-        let total = entries.fold(Limbs::ZERO, |total, (comb, byte)| {
-            sum(total, entry(comb, byte))
-        });
-        assert_eq!(total, u);
+        assert_eq!(total(&last_round_of(Size::Full, u)), u);
+        for cut in [GENERATOR, WIDE] {
+            assert_eq!(total(&windows_of(cut, u)), u);
+        }
     }
 }
 
@@ -91,7 +127,7 @@ fn keys_near_the_generator_are_like_any_other() {
     let secrets = (1..20).flat_map(|k| [small(k), negative(small(k))]);
     let powers = (1..9).map(|k| entry(0, 0).plus_mod(small(k), ORDER));
     for secret in secrets.chain(powers) {
-        let key = Key::new(&point_of(secret), &[Size::Warm, Size::Hot]);
+        let key = Key::new(&point_of(secret), &[Size::Warm, Size::Hot, Size::Wide]);
         let nonce = random.scalar();
         let signed = sign(secret, nonce, &point_of(nonce), random.number());
         assert!(signed.library_says(&key), "{secret:?}");
@@ -236,20 +272,17 @@ fn partial_sums_that_meet_an_entry_are_left_to_the_library() {
     let mut random = Random(23);
     for secret in [ONE, negative(ONE), small(2), random.scalar()] {
         let key = Key::new(&point_of(secret), &SIZES);
-        for comb in [0, 1, 15, 30, 31] {
+        for window in [0, 1, 9, 18, 19] {
             let u1 = random.scalar();
-            let combs = combs_of(u1);
-            let before = (0..comb).fold(Limbs::ZERO, |total, comb| {
-                sum(total, entry(comb, combs[comb]))
-            });
-            let meets = entry(comb, combs[comb]);
+            let entries = windows_of(GENERATOR, u1);
+            let (before, meets) = (total(&entries[..window]), entries[window]);
             for meets in [meets, negative(meets)] {
-                if comb == 31 && meets != entry(comb, combs[comb]) {
+                if window == 19 && meets != entries[window] {
                     continue; // the sum of all is infinity
                 }
                 let of_key = sum(meets, negative(before));
                 let signed = with_multiples(secret, u1, product(of_key, inverse(secret)));
-                assert!(signed.library_says(&key), "{comb}");
+                assert!(signed.library_says(&key), "{window}");
                 let left = check_or_leave(&key, &signed, (&filler_key, &filler));
                 check_left_in_order(&left);
             }
@@ -275,15 +308,16 @@ fn halves_that_meet_are_left_to_the_library() {
     for size in SIZES {
         for opposite in [false, true] {
             let (u1, u2) = (random.scalar(), random.scalar());
-            let (of_generator, of_key) = (combs_of(u1), combs_of(u2));
-            // As many of the generator's entries as of the key's own that are not doubled afterwards.
-            let total = |combs: [u8; 32], stride: usize| {
-                let chosen = (0..size.blocks()).map(|block| block * stride);
-                chosen.fold(Limbs::ZERO, |total, comb| {
-                    sum(total, entry(comb, combs[comb]))
-                })
+            // The last of the key's entries that are not doubled afterwards, and the generator's first:
+            // as many as come together on one level.
+            let (of_key, of_generator) = match size {
+                Size::Warm => (0..1, 0..1),
+                Size::Hot => (0..8, 0..8),
+                Size::Full => (0..32, 0..20),
+                Size::Wide => (16..24, 0..8),
             };
-            let (key_half, half) = (total(of_key, size.rounds()), total(of_generator, 1));
+            let key_half = total(&last_round_of(size, u2)[of_key]);
+            let half = total(&windows_of(GENERATOR, u1)[of_generator]);
             let half = if opposite { negative(half) } else { half };
             let secret = product(half, inverse(key_half));
             let key = Key::new(&point_of(secret), &[size]);
@@ -305,7 +339,7 @@ fn a_keys_own_entries_that_meet_are_left_to_the_library() {
     let mut random = Random(29);
     let secret = random.scalar();
     let mut found = 0;
-    for size in SIZES {
+    for size in Size::OF_COMBS {
         let key = Key::new(&point_of(secret), &[size]);
         let last = (size.blocks() - 1) * size.rounds();
         for byte in 0..=255 {
@@ -320,4 +354,17 @@ fn a_keys_own_entries_that_meet_are_left_to_the_library() {
         }
     }
     assert!(found > 0, "no byte fits");
+    let key = Key::new(&point_of(secret), &[Size::Wide]);
+    for digit in 0..8 {
+        let last = entry_of_window(WIDE, 23, digit);
+        let u2 = sum(last, last);
+        if digits_of(WIDE, u2)[23] != digit {
+            continue;
+        }
+        found += 1;
+        let signed = with_multiples(secret, random.scalar(), u2);
+        assert!(signed.library_says(&key));
+        check_left_in_order(&check_or_leave(&key, &signed, (&filler_key, &filler)));
+    }
+    assert!(found > 1, "no digit fits");
 }
