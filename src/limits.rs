@@ -186,6 +186,15 @@ pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
 /// Read transactions that a channel's state database has at the same time.
 pub const STATE_READERS_MAX: u32 = 1024;
 
+/// Rows of history and transaction ids after which a segment of these indexes is closed: few enough that
+/// the rows of a group share its pages, many enough that a look-up asks few segments.
+pub const INDEX_SEGMENT_ROWS: u64 = 480_000;
+
+/// Rows of a channel's state, give or take a group, that are gathered before they are merged into its
+/// tree; as many again wait while that is done. Each takes some 11 bytes of memory; longer ones count as
+/// one for each 256 bytes.
+pub const RECENT_ROWS_MAX: u64 = 1_500_000;
+
 /// Namespaces that a channel's state has: their names are held in memory.
 pub const NAMESPACES_MAX: usize = 1 << 20;
 
