@@ -71,6 +71,8 @@ pub mod peer;
 
 pub mod client;
 
+pub mod ops;
+
 // Why a verdict is what it is.
 pub mod explain;
 

@@ -16,6 +16,12 @@ pub const CHANNELS_MAX: usize = 1024;
 /// How long a channel waits before it asks its feed again.
 pub const FEED_RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// Connections to the operations service at a time.
+pub const OPS_CONNECTIONS_MAX: usize = 64;
+
+/// Bytes of a request's body there.
+pub const OPS_BODY_BYTES_MAX: usize = 64 << 10;
+
 /// TLS handshakes of the client port at a time.
 pub const TLS_HANDSHAKES_MAX: usize = 256;
 

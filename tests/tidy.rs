@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 34] = [
+const LAYERS: [&str; 35] = [
     "limits",
     "sys",
     "queue",
@@ -44,6 +44,7 @@ const LAYERS: [&str; 34] = [
     "endorser",
     "peer",
     "client",
+    "ops",
     "explain",
     "testing",
     "cli",

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 pub use error::PeerError;
-pub use runner::{Feed, OneBlock, RunnerReport};
+pub use runner::{Feed, FeedSource, OneBlock, RunnerReport};
 pub use serve::{ClientPort, ServeOptions, Serving, serve};
 
 use crate::channel::{Bundle, ConfigBlock};

@@ -14,9 +14,10 @@ use crate::host::{Channel, ChannelState};
 use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::limits::FEED_RETRY_WAIT;
 use crate::notify::CommitListener;
-use crate::pipeline::{Pipeline, PipelineOptions, Report};
+use crate::pipeline::{Pipeline, PipelineOptions, Report, Stop};
 use crate::sys::clock::Clock;
-use crate::types::ChannelId;
+use crate::types::{BlockNumber, ChannelId};
+use crate::verify::ChainTip;
 
 /// Where channels' blocks come from.
 pub trait Feed: Send + Sync + fmt::Debug {
@@ -24,7 +25,16 @@ pub trait Feed: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// There is none now; it is tried again.
-    fn open(&self, channel: &Arc<Channel>) -> Result<Box<dyn BlockSource>, SourceError>;
+    fn open<'c>(&self, channel: &'c Channel) -> Result<Box<dyn FeedSource + 'c>, SourceError>;
+}
+
+/// A source that goes on after one of its blocks was refused.
+pub trait FeedSource: BlockSource {
+    /// Ends the source for good, from another thread.
+    fn stopper(&self) -> Arc<dyn EndSource>;
+
+    /// The pipeline refused a block behind `tip`: another one is wanted, from somebody else.
+    fn rejected(&mut self, tip: ChainTip, problem: String);
 }
 
 /// What a channel's pipeline counts.
@@ -138,38 +148,57 @@ impl Shared {
             Err(stop) => return self.stopped(&stop),
         };
         while !self.is_ending() {
-            let outcome = match self.feed.open(&self.channel) {
+            match self.feed.open(&self.channel) {
                 Ok(mut source) => {
-                    self.remember(source.ender());
-                    let mut listener = Listener(self);
-                    let outcome = pipeline.run(&mut source, &mut listener);
-                    self.remember(None);
-                    outcome
+                    self.remember(source.stopper());
+                    if let Err(stop) = self.run_source(&mut pipeline, &mut *source) {
+                        return self.stopped(&stop);
+                    }
                 }
-                Err(error) => Err(error.into()),
-            };
+                Err(error) => self.log(&error),
+            }
+            self.wait();
+        }
+    }
+
+    /// Runs the pipeline until the source has no more.
+    ///
+    /// # Errors
+    /// The channel stops.
+    fn run_source(
+        &self,
+        pipeline: &mut Pipeline<'_>,
+        source: &mut (dyn FeedSource + '_),
+    ) -> Result<(), Stop> {
+        loop {
+            let outcome = pipeline.run(source, &mut Listener(self));
             let report = pipeline.gauges().read();
             *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
             match outcome {
-                // The feed has no more for now.
-                Ok(()) => self.wait(),
                 Err(stop) if stop.blames_source() => {
                     self.log(&stop);
-                    self.wait();
+                    let info = self.channel.info()?;
+                    let number = info.height.checked_sub(1).map(BlockNumber);
+                    let Some((number, header_hash)) = number.zip(info.header_hash) else {
+                        return Err(stop);
+                    };
+                    let tip = ChainTip {
+                        number,
+                        header_hash,
+                    };
+                    source.rejected(tip, one_line(&stop));
                 }
-                Err(stop) => return self.stopped(&stop),
+                outcome => return outcome,
             }
         }
     }
 
-    fn remember(&self, ender: Option<Arc<dyn EndSource>>) {
+    fn remember(&self, ender: Arc<dyn EndSource>) {
         let mut known = self.ender.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ender) = &ender
-            && self.is_ending()
-        {
+        if self.is_ending() {
             ender.end();
         }
-        *known = ender;
+        *known = Some(ender);
     }
 
     fn wait(&self) {
