@@ -30,6 +30,8 @@ pub mod rwset;
 // Trust: who may do what.
 pub mod config;
 
+pub mod tls;
+
 pub mod msp;
 
 pub mod policy;
@@ -59,6 +61,15 @@ pub mod commit;
 pub mod notify;
 
 pub mod pipeline;
+
+// Services: what others ask of the peer, and it of them.
+pub mod host;
+
+pub mod deliver;
+
+pub mod endorser;
+
+pub mod peer;
 
 // Why a verdict is what it is.
 pub mod explain;

@@ -10,6 +10,24 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 3;
 
+/// Channels of one peer.
+pub const CHANNELS_MAX: usize = 1024;
+
+/// How long a channel waits before it asks its feed again.
+pub const FEED_RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// TLS handshakes of the client port at a time.
+pub const TLS_HANDSHAKES_MAX: usize = 256;
+
+/// How long a client may take for one.
+pub const TLS_HANDSHAKE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long open streams may take to end when the peer does.
+pub const SHUTDOWN_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Blocks that wait for a deliver client to read them.
+pub const DELIVER_BLOCKS_AHEAD: usize = 2;
+
 /// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
 /// task, does not keep workers from the other.
 pub const BLOCKS_TOGETHER: usize = 2;

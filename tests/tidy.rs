@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 34] = [
     "limits",
     "sys",
     "queue",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 29] = [
     "crypto",
     "x509",
     "config",
+    "tls",
     "msp",
     "policy",
     "channel",
@@ -39,6 +40,10 @@ const LAYERS: [&str; 29] = [
     "commit",
     "notify",
     "pipeline",
+    "host",
+    "deliver",
+    "endorser",
+    "peer",
     "explain",
     "testing",
     "cli",
