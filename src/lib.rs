@@ -30,6 +30,8 @@ pub mod rwset;
 // Trust: who may do what.
 pub mod config;
 
+pub mod tls;
+
 pub mod msp;
 
 pub mod policy;

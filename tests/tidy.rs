@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 35] = [
+const LAYERS: [&str; 36] = [
     "limits",
     "sys",
     "queue",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 35] = [
     "crypto",
     "x509",
     "config",
+    "tls",
     "msp",
     "policy",
     "channel",

@@ -15,9 +15,9 @@ pub(super) enum Node {
     /// A string, number or boolean, as text.
     Scalar(String),
     /// A sequence.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// A mapping, in the order of the file.
-    Map(Vec<(String, Node)>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Node {

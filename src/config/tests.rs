@@ -42,6 +42,30 @@ fn every_key_of_the_sample_is_known() {
     assert_eq!(warnings(FULL, &[]), Vec::<String>::new());
 }
 
+fn deliveryclient_of_the_sample() -> DeliverClient {
+    DeliverClient {
+        block_gossip_enabled: false,
+        reconnect_total_time_threshold: Duration::from_secs(3601),
+        conn_timeout: Duration::from_secs(5),
+        reconnect_backoff_threshold: Duration::from_secs(3602),
+        minimal_reconnect_interval: Duration::from_millis(101),
+        block_censorship_timeout: Duration::from_secs(31),
+        address_overrides: vec![
+            AddressOverride {
+                from: "orderer:7050".to_owned(),
+                to: "localhost:17050".to_owned(),
+                ca_certs_file: Some("/etc/peer/tls/orderer-ca.crt".into()),
+            },
+            AddressOverride {
+                from: "orderer2:7050".to_owned(),
+                to: "[::1]:17051".to_owned(),
+                ca_certs_file: None,
+            },
+        ],
+        policy: DeliverPolicy::Simple,
+    }
+}
+
 #[test]
 fn every_key_is_read() {
     let expected = PeerConfig {
@@ -74,27 +98,7 @@ fn every_key_is_read() {
         },
         authentication_timewindow: Duration::from_mins(10),
         client_conn_timeout: Duration::from_secs(4),
-        deliveryclient: DeliverClient {
-            block_gossip_enabled: false,
-            reconnect_total_time_threshold: Duration::from_secs(3601),
-            conn_timeout: Duration::from_secs(5),
-            reconnect_backoff_threshold: Duration::from_secs(3602),
-            minimal_reconnect_interval: Duration::from_millis(101),
-            block_censorship_timeout: Duration::from_secs(31),
-            address_overrides: vec![
-                AddressOverride {
-                    from: "orderer:7050".to_owned(),
-                    to: "localhost:17050".to_owned(),
-                    ca_certs_file: Some("/etc/peer/tls/orderer-ca.crt".into()),
-                },
-                AddressOverride {
-                    from: "orderer2:7050".to_owned(),
-                    to: "[::1]:17051".to_owned(),
-                    ca_certs_file: None,
-                },
-            ],
-            policy: DeliverPolicy::Simple,
-        },
+        deliveryclient: deliveryclient_of_the_sample(),
         limits: ServiceLimits {
             endorser: Some(2501),
             deliver: None,
