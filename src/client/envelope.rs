@@ -133,7 +133,7 @@ pub fn seek(
     };
     let payload = payload.encode_to_vec();
     Envelope {
-        signature: identity.sign(&[&payload]).into(),
+        signature: identity.sign(&[&payload]),
         payload: payload.into(),
     }
 }

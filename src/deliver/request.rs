@@ -126,10 +126,10 @@ impl SeekRequest {
             stop: position(seek.stop, "stop")?,
             behavior,
             channel: channel.channel_id,
-            tls_cert_hash: channel.tls_cert_hash.into(),
-            creator: signature.creator.into(),
+            tls_cert_hash: channel.tls_cert_hash,
+            creator: signature.creator,
             payload: envelope.payload.into(),
-            signature: envelope.signature.into(),
+            signature: envelope.signature,
         })
     }
 

@@ -135,9 +135,9 @@ impl Proposal {
             channel: channel.channel_id,
             chaincode: chaincode.name,
             arguments: input,
-            creator: signature.creator.into(),
-            bytes: signed.proposal_bytes.into(),
-            signature: signed.signature.into(),
+            creator: signature.creator,
+            bytes: signed.proposal_bytes,
+            signature: signed.signature,
         })
     }
 
@@ -189,6 +189,6 @@ fn payload(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Vec<u8>), ProposalError> {
         .map_err(undecodable("invocation"))?;
     let spec = invocation.chaincode_spec.ok_or(missing("chaincode spec"))?;
     let input = spec.input.ok_or(missing("input"))?;
-    let arguments = input.args.into_iter().map(Into::into).collect();
+    let arguments = input.args.into_iter().collect();
     Ok((arguments, payload.encode_to_vec()))
 }

@@ -25,7 +25,7 @@ pub(super) fn respond(
         Ok(payload) => Response {
             status: OK,
             message: String::new(),
-            payload: payload.into(),
+            payload,
         },
         Err(message) => return failed(message),
     };
@@ -46,8 +46,8 @@ pub(super) fn respond(
         ..ChaincodeAction::default()
     };
     let payload = ProposalResponsePayload {
-        proposal_hash: proposal.hash.0.to_vec().into(),
-        extension: action.encode_to_vec().into(),
+        proposal_hash: proposal.hash.0.to_vec(),
+        extension: action.encode_to_vec(),
     };
     let payload = payload.encode_to_vec();
     let signature = identity.sign(&[&payload, identity.serialized()]);
@@ -55,10 +55,10 @@ pub(super) fn respond(
         version: 1,
         timestamp: Some(time),
         response: Some(response),
-        payload: payload.into(),
+        payload,
         endorsement: Some(Endorsement {
-            endorser: identity.serialized().to_vec().into(),
-            signature: signature.into(),
+            endorser: identity.serialized().to_vec(),
+            signature,
         }),
         ..ProposalResponse::default()
     }

@@ -56,14 +56,16 @@ impl Health {
             })
             .collect();
         let well = self.is_well();
-        let mut body = json!({
-            "status": if well { "OK" } else { "Service Unavailable" },
-            "time": time,
-        });
-        if !well {
-            body["failed_checks"] = failed.into();
-        }
-        body["channels"] = channels.into();
+        let body = if well {
+            json!({"status": "OK", "time": time, "channels": channels})
+        } else {
+            json!({
+                "status": "Service Unavailable",
+                "time": time,
+                "failed_checks": failed,
+                "channels": channels,
+            })
+        };
         (if well { 200 } else { 503 }, body)
     }
 }

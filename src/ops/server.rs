@@ -159,7 +159,7 @@ async fn set_spec(shared: &Shared, request: Request<Incoming>) -> Answer {
     let body: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
     let spec = body
         .ok()
-        .and_then(|body| body["spec"].as_str().map(str::to_owned));
+        .and_then(|body| Some(body.get("spec")?.as_str()?.to_owned()));
     let Some(spec) = spec else {
         return refused(StatusCode::BAD_REQUEST, "expected {\"spec\": \"LEVEL\"}");
     };

@@ -27,7 +27,6 @@ mod key_pair;
 mod server;
 mod verify;
 
-
 pub use authorities::{add_pem, read_authorities};
 pub use client::ClientTls;
 pub use connect::{Connector, endpoint};
