@@ -58,6 +58,9 @@ pub mod notify;
 
 pub mod pipeline;
 
+// Services: what brings blocks in, and what serves others.
+pub mod orderer;
+
 // Why a verdict is what it is.
 pub mod explain;
 

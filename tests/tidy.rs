@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 30] = [
     "limits",
     "sys",
     "queue",
@@ -39,6 +39,7 @@ const LAYERS: [&str; 29] = [
     "commit",
     "notify",
     "pipeline",
+    "orderer",
     "explain",
     "testing",
     "cli",

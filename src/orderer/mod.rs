@@ -1,0 +1,3 @@
+//! The orderer client: where a channel's blocks come from.
+
+pub mod core;
