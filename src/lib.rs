@@ -62,6 +62,8 @@ pub mod notify;
 
 pub mod pipeline;
 
+pub mod orderer;
+
 // Services: what others ask of the peer, and it of them.
 pub mod host;
 

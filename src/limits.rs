@@ -330,3 +330,24 @@ pub const FEED_ATTEMPTS_MAX: u32 = 6;
 
 /// How long a feed waits for a connection and for the greeting.
 pub const FEED_GREETING_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Streams of headers that a BFT channel asks for beside its blocks.
+pub const ORDERER_HEADER_STREAMS_MAX: usize = 64;
+
+/// The longest wait between two attempts to get a stream of headers.
+pub const ORDERER_HEADERS_RETRY_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Blocks from the orderer that wait for the pipeline. Where there are so many, the stream is not read.
+pub const ORDERER_BUFFER_BLOCKS: usize = 64;
+
+/// Bytes of these blocks, unless one alone has more.
+pub const ORDERER_BUFFER_BYTES: usize = 16 << 20;
+
+/// An answer of an orderer: a block and what is around it.
+pub const ORDERER_ANSWER_BYTES_MAX: usize = BLOCK_BYTES_MAX + (1 << 20);
+
+/// Bytes of an orderer's stream that are under way without having been taken.
+pub const ORDERER_WINDOW_BYTES: u32 = 4 << 20;
+
+/// Changes of the orderer that blocks came from, which are remembered for a block that is refused late.
+pub const ORDERER_GIVERS_KEPT: usize = 64;

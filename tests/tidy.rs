@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 36] = [
+const LAYERS: [&str; 38] = [
     "limits",
     "sys",
     "queue",
@@ -40,12 +40,14 @@ const LAYERS: [&str; 36] = [
     "commit",
     "notify",
     "pipeline",
+    "orderer",
     "host",
     "deliver",
     "endorser",
     "peer",
     "client",
     "ops",
+    "node",
     "explain",
     "testing",
     "cli",
