@@ -16,6 +16,9 @@ pub const CHANNELS_MAX: usize = 1024;
 /// How long a channel waits before it asks its feed again.
 pub const FEED_RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How often certificates are looked at again.
+pub const CERTIFICATES_RELOAD_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Connections to the operations service at a time.
 pub const OPS_CONNECTIONS_MAX: usize = 64;
 

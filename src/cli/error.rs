@@ -8,7 +8,7 @@ use crate::crypto::BackendError;
 use crate::ingress::{self, ingest};
 use crate::msp::LocalMspError;
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{client, explain, ledger, pipeline};
+use crate::{client, config, explain, ledger, node, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +157,12 @@ pub(crate) enum CliError {
     /// The MSP folder cannot be used.
     #[error(transparent)]
     LocalMsp(#[from] LocalMspError),
+    /// The peer's configuration.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The node does not start.
+    #[error(transparent)]
+    Node(#[from] node::NodeError),
     /// There is no connection.
     #[error(transparent)]
     Connect(#[from] client::ConnectError),

@@ -15,6 +15,7 @@ mod export;
 mod feed;
 mod import;
 mod inspect;
+mod node;
 mod open;
 mod progress;
 mod run_meter;
@@ -48,6 +49,9 @@ enum Command {
     /// Show heddle at work: a channel with a mixed workload, live, and three refusals explained
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
+    /// Run a peer
+    #[command(subcommand)]
+    Node(node::NodeCommand),
     /// Ask a peer about channels, or have it join one
     #[command(subcommand)]
     Channel(channel::ChannelCommand),
@@ -137,6 +141,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     let command = match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => return demo::demo(args),
+        Command::Node(command) => return node::node(command),
         Command::Channel(command) => return channel::channel(command),
         Command::Ledger(command) => command,
     };

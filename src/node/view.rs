@@ -1,0 +1,139 @@
+//! What the operations service shows of a node.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::feed::OrdererFeed;
+use crate::host::ChannelState;
+use crate::msp::SigningIdentity;
+use crate::ops::{ChannelHealth, Health, MetricsPage, OpsView, ProcessMetrics};
+use crate::peer::Peer;
+use crate::sys::clock::Clock;
+use crate::sys::process;
+use crate::tls::{CertificateRole, Expiry, ExpiryLevel, ServerTls};
+
+/// A node, to be looked at.
+pub(super) struct NodeView {
+    pub(super) peer: Arc<Peer>,
+    pub(super) feed: Arc<OrdererFeed>,
+    pub(super) identity: Arc<SigningIdentity>,
+    pub(super) server_tls: Option<Arc<ServerTls>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) with_metrics: bool,
+}
+
+impl NodeView {
+    fn now(&self) -> i64 {
+        i64::try_from(self.clock.unix_micros() / 1_000_000).unwrap_or(i64::MAX)
+    }
+
+    fn expiries(&self) -> Vec<Expiry> {
+        let enrollment = Expiry::of(CertificateRole::Enrollment, self.identity.certificate());
+        let server = self.server_tls.as_ref().map(|tls| {
+            let certificate = tls.key_pair().certificate();
+            Expiry::of(CertificateRole::ServerTls, &certificate)
+        });
+        std::iter::once(enrollment).chain(server).collect()
+    }
+}
+
+impl OpsView for NodeView {
+    fn health(&self) -> (Health, String) {
+        let opened = self.peer.host().channels().into_iter().map(|channel| {
+            let name = channel.id().to_string();
+            let problem = match channel.state() {
+                ChannelState::Stopped { why } => Some(why),
+                ChannelState::Running => {
+                    let reading = self.feed.reading(&name);
+                    reading.and_then(|reading| reading.state.problem())
+                }
+            };
+            ChannelHealth {
+                height: Some(channel.ledger().height()),
+                channel: name,
+                problem,
+            }
+        });
+        let closed = self
+            .peer
+            .troubles()
+            .iter()
+            .map(|(name, why)| ChannelHealth {
+                channel: name.clone(),
+                height: None,
+                problem: Some(why.clone()),
+            });
+        let now = self.now();
+        let expired = self.expiries().into_iter();
+        let expired = expired.filter(|expiry| expiry.level(now) == ExpiryLevel::Expired);
+        let health = Health {
+            channels: opened.chain(closed).collect(),
+            failed: expired
+                .map(|expiry| ("certificates".to_owned(), expiry.message(now).to_string()))
+                .collect(),
+        };
+        (health, Rfc3339(now).to_string())
+    }
+
+    fn metrics(&self) -> Option<String> {
+        if !self.with_metrics {
+            return None;
+        }
+        let usage = process::usage();
+        let now = self.now();
+        let days = self.expiries().into_iter();
+        let process = ProcessMetrics {
+            cpu_us: u64::try_from(usage.cpu().as_micros()).unwrap_or(u64::MAX),
+            memory_bytes: usage.resident_bytes_peak,
+            certificate_days: days
+                .map(|expiry| (expiry.role.as_str().to_owned(), expiry.days_left(now)))
+                .collect(),
+        };
+        let heights = self.peer.reports().into_iter().map(|report| {
+            let channel = self.peer.host().channel(&report.channel.to_string());
+            let height = channel.map_or(0, |channel| channel.ledger().height());
+            (report, height)
+        });
+        let heights: Vec<_> = heights.collect();
+        Some(MetricsPage::of(&process, &heights))
+    }
+}
+
+/// Seconds since 1970, to be written as a date and time in UTC.
+struct Rfc3339(i64);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, seconds) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        // Years that begin in March, so that the leap day is the last: Howard Hinnant's civil_from_days.
+        let days = days + 719_468;
+        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let from_march = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
+        let year = year + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rfc3339;
+
+    #[test]
+    fn times_are_written_as_dates() {
+        assert_eq!(Rfc3339(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Rfc3339(951_782_400).to_string(), "2000-02-29T00:00:00Z");
+        assert_eq!(Rfc3339(1_767_225_599).to_string(), "2025-12-31T23:59:59Z");
+    }
+}
