@@ -11,7 +11,9 @@ use prost::Message as _;
 use super::{Now, Ordering};
 use crate::admission::{Kind, admit, size};
 use crate::blocks::{BlockMaker, MadeBlock, Nonces, Tip};
-use crate::net::{ADMIN, ADMIN1, ADMIN2, CLIENT1, Net, ORDERER, PEER1, transaction};
+use crate::net::{ADMIN1, ADMIN2, CLIENT1, Net, ORDERER, PEER1, transaction};
+
+const ADMIN: &str = "ordererOrganizations/example.com/users/Admin@example.com";
 
 /// When certificates that were just made are valid.
 const UNIX_S: u64 = 1_900_000_000;
@@ -73,7 +75,7 @@ fn a_batch_waits_no_longer_than_the_timeout() {
     let client = net.member(CLIENT1);
     assert_eq!(ordering.deadline(), None);
     assert_eq!(ordering.tick(at(1_000_000).at), None, "there is nothing");
-    let mut send = |ordering: &mut Ordering, ms| {
+    let send = |ordering: &mut Ordering, ms| {
         let envelope = transaction("one", &client, ms, 10);
         ordering.order(&envelope, 0, at(ms)).unwrap()
     };

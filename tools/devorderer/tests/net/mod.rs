@@ -26,9 +26,7 @@ pub(crate) const ADMIN1: &str = "peerOrganizations/org1.example.com/users/Admin@
 pub(crate) const ADMIN2: &str = "peerOrganizations/org2.example.com/users/Admin@org2.example.com";
 pub(crate) const CLIENT1: &str = "peerOrganizations/org1.example.com/users/User1@org1.example.com";
 pub(crate) const PEER1: &str = "peerOrganizations/org1.example.com/peers/peer0.org1.example.com";
-pub(crate) const PEER2: &str = "peerOrganizations/org2.example.com/peers/peer0.org2.example.com";
 pub(crate) const ORDERER: &str = "ordererOrganizations/example.com/orderers/orderer0.example.com";
-pub(crate) const ADMIN: &str = "ordererOrganizations/example.com/users/Admin@example.com";
 
 /// A folder with a network in it.
 #[derive(Debug)]
