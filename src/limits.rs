@@ -312,3 +312,6 @@ pub const ORDERER_ANSWER_BYTES_MAX: usize = BLOCK_BYTES_MAX + (1 << 20);
 
 /// Bytes of an orderer's stream that are under way without having been taken.
 pub const ORDERER_WINDOW_BYTES: u32 = 4 << 20;
+
+/// Changes of the orderer that blocks came from, which are remembered for a block that is refused late.
+pub const ORDERER_GIVERS_KEPT: usize = 64;

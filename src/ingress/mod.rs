@@ -5,6 +5,7 @@
 
 mod buffers;
 pub mod chain_folder;
+pub mod door;
 pub mod error;
 pub mod file;
 pub mod ingest;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 pub use chain_folder::ChainFolder;
+pub use door::{Candidate, Objection, SignatureCheck, Signatures};
 pub use error::{SourceError, StoredBlockProblem};
 pub use file::BlockFile;
 use resume::header;

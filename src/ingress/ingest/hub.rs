@@ -7,8 +7,8 @@ use bytes::Bytes;
 use mio::Waker;
 
 use super::desk::{Desk, IngestTally, Pick};
-use super::door::{SignatureCheck, Verdict, examine};
-use crate::ingress::{BlockSource, EndSource, SourceError};
+use super::door::{Verdict, examine};
+use crate::ingress::{BlockSource, EndSource, SignatureCheck, SourceError};
 use crate::ledger;
 use crate::sys::clock::{Clock, Instant};
 

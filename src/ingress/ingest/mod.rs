@@ -81,7 +81,6 @@ mod window;
 pub use address::{AddressError, IngestAddress};
 pub use client::{FeedConnection, FeedError, Feeding};
 pub use desk::{Desk, FeederId, IngestTally};
-pub use door::{SignatureCheck, Signatures};
 pub use hub::{Hub, IngestSource};
 pub use listen::{ListenError, Listeners};
 pub use protocol::{Greeting, ServerFrame};

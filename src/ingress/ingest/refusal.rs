@@ -166,14 +166,3 @@ impl IngestRefusal {
         }
     }
 }
-
-/// Bytes in hex, as far as a hash goes.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let shown = bytes.iter().take(32);
-    let text: String = shown.map(|byte| format!("{byte:02x}")).collect();
-    if text.is_empty() {
-        "empty".to_owned()
-    } else {
-        text
-    }
-}

@@ -171,6 +171,12 @@ impl Core {
         self.next
     }
 
+    /// Whether streams of blocks have failed since the last block.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// What a stream carries, `None` where it is not open any more.
     #[must_use]
     pub fn content(&self, stream: StreamId) -> Option<Content> {

@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::desk::{Desk, FeederId, Pick};
-use super::door::{SignatureCheck, Signatures, Verdict, examine};
+use super::door::{Verdict, examine};
 use super::protocol::{Greeting, ServerFrame};
 use super::refusal::RefusalKind;
-use crate::ingress::KnownBlocks;
+use crate::ingress::{KnownBlocks, SignatureCheck, Signatures};
 use crate::ledger::{self, data_hash, header_hash};
 use crate::proto::common::Block;
 use crate::proto::wire::{put_bytes, put_element, put_uint, put_varint};

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use super::super::shuffle::Shuffle;
 use super::{Action, Content, Core, Endpoint, StreamId, Trouble, endpoints, options};
+use crate::orderer::core::shuffle::Shuffle;
 use crate::sys::clock::Instant;
 use crate::types::BlockNumber;
 

@@ -1,0 +1,157 @@
+//! One stream with one orderer: a task that connects, asks, and passes on what comes.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio_stream::StreamExt as _;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use super::answer::{Answer, AnswerCodec};
+use super::buffer::{Buffer, Event};
+use super::core::{Content, Endpoint, StreamId, Trouble};
+use super::options::OrdererOptions;
+use crate::limits;
+
+const DELIVER: &str = "/orderer.AtomicBroadcast/Deliver";
+
+/// What one task needs.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) content: Content,
+    /// The signed request.
+    pub(super) seek: Bytes,
+    pub(super) options: Arc<OrdererOptions>,
+    pub(super) buffer: Arc<Buffer>,
+    /// Lets the next header be taken.
+    pub(super) go_on: Arc<Notify>,
+}
+
+impl Stream {
+    /// Runs until the stream ends; dropped where nobody wants it any more.
+    pub(super) async fn run(self) {
+        let end = match self.connect().await {
+            Ok(channel) => {
+                self.buffer.put(self.id, Event::Connected).await;
+                self.follow(channel).await
+            }
+            Err(trouble) => Event::Failed(trouble),
+        };
+        self.buffer.put(self.id, end).await;
+    }
+
+    async fn connect(&self) -> Result<Channel, Trouble> {
+        let scheme = match self.options.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        let connect = |error: &tonic::transport::Error| Trouble::Connect {
+            reason: causes(error),
+        };
+        let uri = format!("{scheme}://{}", self.endpoint.address);
+        let endpoint = Channel::from_shared(uri).map_err(|error| Trouble::Connect {
+            reason: error.to_string(),
+        })?;
+        let mut endpoint = endpoint
+            .connect_timeout(self.options.core.connect_wait)
+            .http2_keep_alive_interval(self.options.keepalive_interval)
+            .keep_alive_timeout(self.options.keepalive_timeout)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(limits::ORDERER_WINDOW_BYTES)
+            .initial_connection_window_size(limits::ORDERER_WINDOW_BYTES)
+            .tcp_nodelay(true);
+        if let Some(tls) = &self.options.tls {
+            let config = tls.client_config(&self.endpoint);
+            endpoint = endpoint.tls_config(config).map_err(|error| Trouble::Tls {
+                reason: causes(&error),
+            })?;
+        }
+        endpoint.connect().await.map_err(|error| connect(&error))
+    }
+
+    /// Asks, and passes on what comes; returns why it ended.
+    async fn follow(&self, channel: Channel) -> Event {
+        let mut client =
+            Grpc::new(channel).max_decoding_message_size(limits::ORDERER_ANSWER_BYTES_MAX);
+        if let Err(error) = client.ready().await {
+            return broken(causes(&error));
+        }
+        // The sending half stays open: an orderer may take its end for ours.
+        let request = tokio_stream::once(self.seek.clone()).chain(tokio_stream::pending());
+        let path = PathAndQuery::from_static(DELIVER);
+        // An orderer without a new block sends nothing at all, not even the headers of its answer.
+        let answers = client.streaming(Request::new(request), path, AnswerCodec);
+        let mut answers = match answers.await {
+            Ok(answers) => answers.into_inner(),
+            Err(status) => return ended(&status),
+        };
+        loop {
+            let answer = match answers.message().await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => return Event::Failed(Trouble::Ended),
+                Err(status) => return ended(&status),
+            };
+            match (answer, self.content) {
+                (Answer::Block(block), Content::Blocks) => {
+                    self.buffer.put(self.id, Event::Block(block)).await;
+                }
+                (Answer::Block(block), Content::Headers) => {
+                    self.buffer.put(self.id, Event::Header(block)).await;
+                    self.go_on.notified().await;
+                }
+                (Answer::Status(code), _) => return status(code),
+                (Answer::Garbage(what), _) => return unasked(what),
+            }
+        }
+    }
+}
+
+fn broken(reason: String) -> Event {
+    Event::Failed(Trouble::Broken { reason })
+}
+
+fn unasked(what: String) -> Event {
+    Event::Misbehaved(Trouble::Unasked {
+        what,
+        expected: "blocks".to_owned(),
+    })
+}
+
+fn status(code: i32) -> Event {
+    use crate::proto::messages::common::Status as Code;
+    let name = Code::try_from(code).map_or("an unknown status", |code| code.as_str_name());
+    Event::Failed(Trouble::Status { code, name })
+}
+
+/// The call ended with an error: of the connection, of the server, or because of what it sent.
+fn ended(status: &Status) -> Event {
+    // What this side's reader says of a message that is too large.
+    if status.code() == Code::OutOfRange {
+        return unasked(format!(
+            "a message of more than {} bytes ({})",
+            limits::ORDERER_ANSWER_BYTES_MAX,
+            status.message()
+        ));
+    }
+    broken(format!("{:?}: {}", status.code(), causes(status)))
+}
+
+/// An error and what it comes from, in one line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+        source = error.source();
+    }
+    text
+}
