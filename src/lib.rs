@@ -28,6 +28,10 @@ pub mod x509;
 pub mod rwset;
 
 // Trust: who may do what.
+pub mod config;
+
+pub mod tls;
+
 pub mod msp;
 
 pub mod policy;
@@ -58,8 +62,20 @@ pub mod notify;
 
 pub mod pipeline;
 
-// Services: what brings blocks in, and what serves others.
 pub mod orderer;
+
+// Services: what others ask of the peer, and it of them.
+pub mod host;
+
+pub mod deliver;
+
+pub mod endorser;
+
+pub mod peer;
+
+pub mod client;
+
+pub mod ops;
 
 // Why a verdict is what it is.
 pub mod explain;

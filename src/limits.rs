@@ -10,6 +10,30 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 3;
 
+/// Channels of one peer.
+pub const CHANNELS_MAX: usize = 1024;
+
+/// How long a channel waits before it asks its feed again.
+pub const FEED_RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Connections to the operations service at a time.
+pub const OPS_CONNECTIONS_MAX: usize = 64;
+
+/// Bytes of a request's body there.
+pub const OPS_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// TLS handshakes of the client port at a time.
+pub const TLS_HANDSHAKES_MAX: usize = 256;
+
+/// How long a client may take for one.
+pub const TLS_HANDSHAKE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long open streams may take to end when the peer does.
+pub const SHUTDOWN_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Blocks that wait for a deliver client to read them.
+pub const DELIVER_BLOCKS_AHEAD: usize = 2;
+
 /// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
 /// task, does not keep workers from the other.
 pub const BLOCKS_TOGETHER: usize = 2;
@@ -33,6 +57,9 @@ pub const TX_FILTER_ROWS_PER_COMMIT: usize = 100_000;
 
 /// The stack of a thread that decodes or evaluates: policies nest up to 10,000 messages deep.
 pub const WORKER_STACK_BYTES: usize = 64 << 20;
+
+/// The peer's configuration file, `core.yaml`.
+pub const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// A file of an MSP folder: a certificate, a key, a revocation list, `config.yaml`.
 pub const MSP_FILE_BYTES_MAX: u64 = 16 << 20;
@@ -164,6 +191,15 @@ pub const STATE_MAP_BYTES_INITIAL: usize = 1 << 30;
 
 /// Read transactions that a channel's state database has at the same time.
 pub const STATE_READERS_MAX: u32 = 1024;
+
+/// Rows of history and transaction ids after which a segment of these indexes is closed: few enough that
+/// the rows of a group share its pages, many enough that a look-up asks few segments.
+pub const INDEX_SEGMENT_ROWS: u64 = 480_000;
+
+/// Rows of a channel's state, give or take a group, that are gathered before they are merged into its
+/// tree; as many again wait while that is done. Each takes some 11 bytes of memory; longer ones count as
+/// one for each 256 bytes.
+pub const RECENT_ROWS_MAX: u64 = 1_500_000;
 
 /// Namespaces that a channel's state has: their names are held in memory.
 pub const NAMESPACES_MAX: usize = 1 << 20;

@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 30] = [
+const LAYERS: [&str; 38] = [
     "limits",
     "sys",
     "queue",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 30] = [
     "crypto",
     "x509",
     "config",
+    "tls",
     "msp",
     "policy",
     "channel",
@@ -40,6 +41,13 @@ const LAYERS: [&str; 30] = [
     "notify",
     "pipeline",
     "orderer",
+    "host",
+    "deliver",
+    "endorser",
+    "peer",
+    "client",
+    "ops",
+    "node",
     "explain",
     "testing",
     "cli",
@@ -65,7 +73,7 @@ const FILE_LINES_MAX: usize = 600;
 /// Longer files, with the lines that they have now.
 const LONG_FILES: [(&str, usize); 2] = [
     ("src/ledger/block_store/tests.rs", 656),
-    ("src/ledger/world_state/tests.rs", 738),
+    ("src/ledger/world_state/tests.rs", 670),
 ];
 
 const FUNCTION_LINES_MAX: usize = 70;

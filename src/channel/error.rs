@@ -9,8 +9,7 @@ use crate::msp::SetupError;
 use crate::policy::PolicyError;
 use crate::proto::wire::WireError;
 use crate::types::InvalidChannelId;
-
-use super::duration::DurationError;
+use crate::types::duration::DurationError;
 
 /// What an element of the configuration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,7 +16,6 @@ mod application;
 mod block;
 mod bundle;
 mod capabilities;
-mod duration;
 mod envelope;
 mod equality;
 mod error;
@@ -36,7 +35,6 @@ pub use application::{AnchorPeer, ApplicationOrg};
 pub use block::{ConfigBlock, channel_id_of_config_block};
 pub use bundle::Bundle;
 pub use capabilities::{ApplicationCapabilities, Capabilities};
-pub use duration::{DurationError, nanos as duration_nanos};
 pub use envelope::EnvelopeHeaders;
 pub use error::{
     CapabilityLevel, ConfigError, Element, ElementKind, Part, TransitionError, UpdateError,

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::proto::config::{self, ConfigGroup};
 use crate::proto::wire::put_bytes;
+use crate::types::duration;
 
 use super::capabilities::Capabilities;
-use super::duration;
 use super::error::ConfigError;
 use super::msps::{MSP, MspRegistry};
 use super::values;

@@ -5,7 +5,6 @@
 mod authorization;
 mod bundle;
 mod capabilities;
-mod duration;
 mod equality;
 pub(crate) mod kit;
 mod rebuild;

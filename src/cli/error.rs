@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use crate::crypto::BackendError;
 use crate::ingress::{self, ingest};
+use crate::msp::LocalMspError;
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{explain, ledger, pipeline};
+use crate::{client, explain, ledger, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,42 @@ pub(crate) enum CliError {
     #[cfg(feature = "demo")]
     #[error("cannot listen to interrupts")]
     Signals(#[source] io::Error),
+    /// A file that is given cannot be read.
+    #[error("cannot read {path}")]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A variable of the environment is missing.
+    #[error("{name} is not set: expected it in the environment, as for Fabric's peer command")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+    },
+    /// No such block can be asked for.
+    #[error("'{which}' is no block: expected newest, oldest, config or a number")]
+    WhichBlock {
+        /// What was given.
+        which: String,
+    },
+    /// What came back is something else.
+    #[error("the answer has no {what}")]
+    Answer {
+        /// What was expected.
+        what: &'static str,
+    },
+    /// The MSP folder cannot be used.
+    #[error(transparent)]
+    LocalMsp(#[from] LocalMspError),
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] client::ConnectError),
+    /// There is no answer.
+    #[error(transparent)]
+    Call(#[from] client::CallError),
     /// The output file cannot be written.
     #[error("cannot write {path}")]
     Output {

@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of how things are done: each command is a call into the library.
 
+mod channel;
 mod compare;
 #[cfg(feature = "demo")]
 mod demo;
@@ -47,6 +48,9 @@ enum Command {
     /// Show heddle at work: a channel with a mixed workload, live, and three refusals explained
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
+    /// Ask a peer about channels, or have it join one
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
     /// Work on a channel's ledger, without a running peer
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -121,10 +125,19 @@ fn choose_backend(flag: Option<String>) -> Result<(), CliError> {
     Ok(Backend::choose_by_name(name.as_deref())?)
 }
 
+/// Writes a result to standard output.
+fn print(text: &str) -> Result<ExitCode, CliError> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(CliError::stdout)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
     let command = match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => return demo::demo(args),
+        Command::Channel(command) => return channel::channel(command),
         Command::Ledger(command) => command,
     };
     match command {

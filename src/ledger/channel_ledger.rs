@@ -235,6 +235,7 @@ impl Ledger {
         let committed = result.inspect_err(|error| self.stop_unless_refused(error))?;
         // Ordering: statistics.
         self.durable_syncs.fetch_add(1, Ordering::Relaxed);
+        self.state.expect_txs(&committed);
         self.publish(|overlay| overlay.with(&committed));
         Ok(())
     }

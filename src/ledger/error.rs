@@ -85,6 +85,19 @@ pub enum Error {
         /// The newest that we know.
         supported: u32,
     },
+    /// The state was written by an older version, in another format.
+    #[error(
+        "{path} has format {found}, this program needs {needed}: make the state anew from the blocks \
+         with `heddle ledger rebuild-state`"
+    )]
+    OldFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// Ours.
+        needed: u32,
+    },
     /// A block that was durable cannot be read any more.
     #[error(
         "{path} is damaged at offset {offset} (block {block}): {damage}; restore the file from a \

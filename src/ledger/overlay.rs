@@ -36,7 +36,8 @@ impl CommittedBlock {
         let mut txs: Box<[_]> = ids.zip((0..).map(TxIndex)).collect();
         txs.sort_unstable();
         let mut tx_filter = KeyFilter::with_keys(txs.len());
-        txs.iter().for_each(|(key, _)| tx_filter.insert(hash(key)));
+        txs.iter()
+            .for_each(|(key, _)| tx_filter.insert(KeyHash::of_tx(key)));
         Self {
             tip,
             batch,
@@ -68,10 +69,6 @@ impl CommittedBlock {
         let (found, index) = self.txs.get(first)?;
         (found == key).then_some(*index)
     }
-}
-
-fn hash(key: &TxKey) -> KeyHash {
-    KeyHash::of_bytes(u32::from(key.is_hashed()), key.bytes())
 }
 
 /// The blocks between the state database and the end of the block file.
@@ -149,7 +146,7 @@ impl Overlay {
 
     /// The first transaction with this id in these blocks.
     pub(crate) fn find_tx(&self, key: &TxKey) -> Option<(BlockNumber, TxIndex)> {
-        let hash = hash(key);
+        let hash = KeyHash::of_tx(key);
         self.blocks
             .iter()
             .find_map(|block| Some((block.number(), block.find_tx(hash, key)?)))

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::batch::{Effect, KeyUpdate, UpdateBatch};
+use super::tx_key::TxKey;
 use crate::types::NamespaceRef;
 
 /// A batch that is not in the state database yet. Cloning is cheap.
@@ -115,6 +116,11 @@ impl KeyHash {
         Self::of_bytes(hash, key)
     }
 
+    /// Of a transaction's id.
+    pub(crate) fn of_tx(key: &TxKey) -> Self {
+        Self::of_bytes(u32::from(key.is_hashed()), key.bytes())
+    }
+
     /// Of any bytes.
     pub(crate) fn of_bytes(seed: u32, bytes: &[u8]) -> Self {
         let hash = crc32c::crc32c_append(seed, bytes);
@@ -159,9 +165,31 @@ impl KeyFilter {
             .is_some_and(|word| word & bits == bits)
     }
 
-    fn index(&self, hash: KeyHash) -> usize {
-        (hash.0 >> 24) as usize & (self.words.len() - 1)
+    /// The filter's words, little-endian, to be stored.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect()
     }
+
+    /// As [`KeyFilter::contains`], of a filter that was stored. What is none contains everything.
+    pub(crate) fn stored_contains(stored: &[u8], hash: KeyHash) -> bool {
+        let (words, _) = stored.as_chunks();
+        let bits = bits(hash);
+        words
+            .get(index(hash, words.len()))
+            .is_none_or(|word| u64::from_le_bytes(*word) & bits == bits)
+    }
+
+    fn index(&self, hash: KeyHash) -> usize {
+        index(hash, self.words.len())
+    }
+}
+
+/// Which of so many words, a power of two.
+fn index(hash: KeyHash, words: usize) -> usize {
+    (hash.0 >> 24) as usize & words.wrapping_sub(1)
 }
 
 /// Four bits of a word.

@@ -24,7 +24,8 @@ use super::stored_block::StoredBlock;
 use super::tx_key::TxKey;
 use super::world_state::{StateOptions, StateStore, Tip};
 use crate::limits::{
-    OVERLAY_BYTES_MAX, REPLAY_GROUP_BLOCKS, SEGMENT_BYTES_MAX, STATE_MAP_BYTES_INITIAL,
+    INDEX_SEGMENT_ROWS, OVERLAY_BYTES_MAX, RECENT_ROWS_MAX, REPLAY_GROUP_BLOCKS, SEGMENT_BYTES_MAX,
+    STATE_MAP_BYTES_INITIAL,
 };
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::failpoint;
@@ -46,6 +47,10 @@ pub struct LedgerOptions {
     pub segment_bytes: u64,
     /// How large the state database's map is at first.
     pub state_map_bytes: usize,
+    /// Rows of history and transaction ids after which a segment of these indexes is closed.
+    pub index_segment_rows: u64,
+    /// Rows of a large state that are gathered before they are merged into its tree.
+    pub recent_rows: u64,
 }
 
 impl Default for LedgerOptions {
@@ -57,6 +62,8 @@ impl Default for LedgerOptions {
             history: true,
             segment_bytes: SEGMENT_BYTES_MAX,
             state_map_bytes: STATE_MAP_BYTES_INITIAL,
+            index_segment_rows: INDEX_SEGMENT_ROWS,
+            recent_rows: RECENT_ROWS_MAX,
         }
     }
 }
@@ -170,6 +177,26 @@ impl Ledger {
         recover(places, lock, channel, options, replay, progress)
     }
 
+    /// Removes a channel's ledger for good. It is out of the way at once, whatever happens while its
+    /// files are being removed.
+    ///
+    /// # Errors
+    /// It is in use, or the disk failed.
+    pub fn remove(ledgers: &Path, channel: &ChannelId) -> Result<(), Error> {
+        let places = Places::of(ledgers, channel);
+        let _lock = places.lock()?;
+        // No channel's name begins with a dot.
+        let aside = ledgers.join(format!(".removed-{channel}"));
+        match fs::remove_dir_all(&aside) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(Error::io("remove", &aside, source)),
+        }
+        fs::rename(&places.dir, &aside)
+            .map_err(|source| Error::io("rename", &places.dir, source))?;
+        fs::remove_dir_all(&aside).map_err(|source| Error::io("remove", &aside, source))
+    }
+
     /// Whether there is a ledger of `channel` below the directory `ledgers`.
     #[must_use]
     pub fn exists(ledgers: &Path, channel: &ChannelId) -> bool {
@@ -205,6 +232,8 @@ fn recover(
     let state_options = StateOptions {
         map_bytes: options.state_map_bytes,
         history: options.history,
+        segment_rows: options.index_segment_rows,
+        recent_rows: options.recent_rows,
         clock: Arc::clone(&options.clock),
     };
     let state = StateStore::open(&places.state, channel, state_options)?;

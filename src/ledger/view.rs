@@ -137,10 +137,12 @@ impl View {
     /// # Errors
     /// The store failed.
     pub fn contains_tx(&self, key: &TxKey) -> Result<bool, Error> {
-        if self.overlay.find_tx(key).is_some() {
-            return Ok(true);
+        // Nearly every id is new, which one look into the filter says.
+        let snapshot = self.state.snapshot();
+        if !snapshot.may_have_tx(key) {
+            return Ok(false);
         }
-        self.state.snapshot().contains_tx(key)
+        Ok(self.overlay.find_tx(key).is_some() || snapshot.contains_tx(key)?)
     }
 
     /// The first transaction with this id.

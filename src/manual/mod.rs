@@ -10,6 +10,7 @@
 //! - [`benches_and_fuzzing`]: how figures and hostile bytes are made.
 //! - [`scaling`]: what more cores give, and what limits.
 //! - [`netgen`]: test networks and config updates from YAML.
+//! - [`devorderer`]: an orderer of one node, for development.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
@@ -40,6 +41,9 @@ pub mod scaling {}
 
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}
+
+#[doc = include_str!("devorderer.md")]
+pub mod devorderer {}
 
 #[doc = include_str!("netgen.md")]
 pub mod netgen {}

@@ -28,3 +28,4 @@ pub use frontier::{PipelineFrontier, PipelineView};
 pub use ingest_door::IngestDoor;
 pub use report::{Gauges, Report};
 pub use run::{Pipeline, PipelineOptions};
+pub use start::config_in_force;

@@ -67,7 +67,7 @@ impl Start {
 ///
 /// # Errors
 /// The ledger failed, or has no configuration that this version can use.
-pub(super) fn config_in_force(ledger: &Ledger, view: &View) -> Result<Bundle, Stop> {
+pub fn config_in_force(ledger: &Ledger, view: &View) -> Result<Bundle, Stop> {
     let config = view
         .get(NamespaceRef::public(""), CONFIG_KEY)?
         .ok_or(Stop::NoConfig)?;

@@ -10,6 +10,8 @@
     elided_lifetimes_in_paths,
     unused_qualifications,
     clippy::all,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
     clippy::use_self,
     reason = "generated code: documented and shaped by the definitions"
 )]

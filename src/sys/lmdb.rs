@@ -245,6 +245,45 @@ impl WriteTxn<'_> {
             .map(|cursor| Inserter { cursor })
     }
 
+    /// The rows of a table in the order of their keys, from `start` on.
+    ///
+    /// # Errors
+    /// What LMDB says.
+    pub fn rows(&self, table: Table, start: &[u8]) -> Result<Rows<'_>, LmdbError> {
+        rows(&self.txn, table, start)
+    }
+
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// What LMDB says.
+    pub fn count(&self, table: Table) -> Result<u64, LmdbError> {
+        let mut stat = lmdb_sys::MDB_stat {
+            ms_psize: 0,
+            ms_depth: 0,
+            ms_branch_pages: 0,
+            ms_leaf_pages: 0,
+            ms_overflow_pages: 0,
+            ms_entries: 0,
+        };
+        // SAFETY: the transaction lives as long as `self` and is used by no other thread; LMDB checks the
+        // table's handle, and writes into `stat` only.
+        let code = unsafe { lmdb_sys::mdb_stat(self.txn.txn(), table.dbi(), &raw mut stat) };
+        if code == 0 {
+            Ok(stat.ms_entries as u64)
+        } else {
+            Err(LmdbError::from_err_code(code))
+        }
+    }
+
+    /// Removes all rows of a table.
+    ///
+    /// # Errors
+    /// What LMDB says.
+    pub fn clear(&mut self, table: Table) -> Result<(), LmdbError> {
+        self.txn.clear_db(table)
+    }
+
     /// The first key of a table.
     ///
     /// # Errors
@@ -277,6 +316,19 @@ impl Inserter<'_> {
     /// `MapFull`, or what LMDB says.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), LmdbError> {
         self.cursor.put(&key, &value, WriteFlags::empty())
+    }
+
+    /// Sets a key behind all others, so that pages are filled; returns `false`, and does nothing, where it
+    /// does not stand behind them.
+    ///
+    /// # Errors
+    /// `MapFull`, or what LMDB says.
+    pub fn append(&mut self, key: &[u8], value: &[u8]) -> Result<bool, LmdbError> {
+        match self.cursor.put(&key, &value, WriteFlags::APPEND) {
+            Ok(()) => Ok(true),
+            Err(LmdbError::KeyExist) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets a key that is not there; returns `false` where it is.
@@ -317,18 +369,26 @@ impl ReadTxn {
     /// # Errors
     /// What LMDB says.
     pub fn rows(&self, table: Table, start: &[u8]) -> Result<Rows<'_>, LmdbError> {
-        let mut cursor = self.cell.borrow_dependent().0.open_ro_cursor(table)?;
-        // LMDB knows no empty key.
-        let rows = if start.is_empty() {
-            cursor.iter_start()
-        } else {
-            cursor.iter_from(start)
-        };
-        Ok(Rows {
-            rows,
-            _cursor: cursor,
-        })
+        rows(&self.cell.borrow_dependent().0, table, start)
     }
+}
+
+fn rows<'txn>(
+    txn: &'txn impl Transaction,
+    table: Table,
+    start: &[u8],
+) -> Result<Rows<'txn>, LmdbError> {
+    let mut cursor = txn.open_ro_cursor(table)?;
+    // LMDB knows no empty key.
+    let rows = if start.is_empty() {
+        cursor.iter_start()
+    } else {
+        cursor.iter_from(start)
+    };
+    Ok(Rows {
+        rows,
+        _cursor: cursor,
+    })
 }
 
 /// Rows of a table: key and value.

@@ -3,6 +3,7 @@
 //! Knows nothing of formats, files or threads.
 
 mod code;
+pub mod duration;
 
 pub use code::ValidationCode;
 

@@ -11,11 +11,34 @@ use crate::x509::{CertPool, Certificate, ChainError, constraints, policies};
 // Fabric: Go's x509 maxChainSignatureChecks.
 const CANDIDATES_MAX: usize = 100;
 
+/// What a certificate is to be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A TLS server, which is also what Go asks for where nobody says.
+    Server,
+    /// A TLS client.
+    Client,
+}
+
 /// Every acceptable chain from `leaf` (first) to a root (last) at the second `at` since 1970.
 ///
 /// A leaf that is itself a root is a chain of one.
 #[must_use]
 pub fn chains(
+    leaf: &Certificate,
+    roots: &CertPool,
+    intermediates: &CertPool,
+    at: i64,
+) -> Vec<Vec<Certificate>> {
+    chains_for(Purpose::Server, leaf, roots, intermediates, at)
+}
+
+/// As [`chains`], of certificates that are good for `purpose`.
+///
+/// Fabric: Go's `Certificate.Verify` with that purpose as the only key usage.
+#[must_use]
+pub fn chains_for(
+    purpose: Purpose,
     leaf: &Certificate,
     roots: &CertPool,
     intermediates: &CertPool,
@@ -40,7 +63,7 @@ pub fn chains(
     };
     candidates
         .into_iter()
-        .filter(|chain| is_acceptable(chain))
+        .filter(|chain| is_acceptable(chain, purpose))
         .collect()
 }
 
@@ -166,11 +189,11 @@ fn is_in_chain(candidate: &Certificate, chain: &[Certificate]) -> bool {
     false
 }
 
-fn is_acceptable(chain: &[Certificate]) -> bool {
+fn is_acceptable(chain: &[Certificate], purpose: Purpose) -> bool {
     policies::are_valid(chain)
         && chain
             .iter()
-            .all(|certificate| certificate.parsed().known.allows_server_auth())
+            .all(|certificate| certificate.parsed().known.allows(purpose))
         && constraints::are_met(chain)
         && !chain.iter().any(is_distrusted)
 }

@@ -4,6 +4,7 @@
 //! broken one is no certificate in Go. A critical extension that is not fully understood is noted;
 //! chain building refuses it.
 
+use crate::x509::chain::Purpose;
 use crate::x509::der::{Reader, tag};
 use crate::x509::error::{Error, OrMalformed as _};
 use crate::x509::general_names::{NameConstraints, SubjectAltNames};
@@ -32,6 +33,8 @@ pub(super) const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 37, 0];
 /// 1.3.6.1.5.5.7.3.1, serverAuth.
 const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+/// Client authentication.
+const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 /// 1.3.6.1.5.5.7.1.1.
 const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
 
@@ -154,14 +157,17 @@ impl<'a> Known<'a> {
         Ok(true)
     }
 
-    /// Whether the certificate may be used for TLS servers, which is what Fabric asks for by not
-    /// asking for anything.
-    pub(super) fn allows_server_auth(&self) -> bool {
+    /// Whether the certificate may be used for that.
+    pub(super) fn allows(&self, purpose: Purpose) -> bool {
+        let wanted = match purpose {
+            Purpose::Server => SERVER_AUTH,
+            Purpose::Client => CLIENT_AUTH,
+        };
         self.ext_key_usages.is_empty()
             || self
                 .ext_key_usages
                 .iter()
-                .any(|&usage| usage == ANY_USAGE || usage == SERVER_AUTH)
+                .any(|&usage| usage == ANY_USAGE || usage == wanted)
     }
 }
 

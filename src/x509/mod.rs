@@ -2,9 +2,10 @@
 //!
 //! What is a certificate and what is not decides over transactions, so the rules are those of the
 //! Go release under Fabric (1.26), lenient and strict in the same places:
-//! - [`pem::first_block`] is `encoding/pem`;
+//! - [`pem::first_block`] and [`pem::blocks`] are `encoding/pem`;
 //! - [`Certificate::parse`] is `crypto/x509.ParseCertificate`;
-//! - [`chains`] is `Certificate.Verify` with roots, intermediates and a time, nothing else set;
+//! - [`chains`] is `Certificate.Verify` with roots, intermediates and a time, nothing else set, and
+//!   [`chains_for`] with a key usage; [`Certificate::is_for_host`] is `Certificate.VerifyHostname`;
 //! - [`unique_chain`], [`Certificate::with_low_s`], [`Crl`] are what Fabric's MSP builds on them.
 //!
 //! Invariants: time is an argument; everything is owned or shared, nothing is global; hostile bytes
@@ -21,6 +22,7 @@ mod der;
 mod error;
 mod extensions;
 mod general_names;
+mod host;
 mod low_s;
 mod names;
 pub mod pem;
@@ -34,7 +36,7 @@ mod uri;
 mod tests;
 
 pub use certificate::Certificate;
-pub use chain::{chains, has_legacy_name_constraints_violation, unique_chain};
+pub use chain::{Purpose, chains, chains_for, has_legacy_name_constraints_violation, unique_chain};
 pub use crl::Crl;
 pub use error::{ChainError, Error};
 pub use extensions::Extension;

@@ -1,4 +1,4 @@
-//! The first PEM block of a text, as Go's `encoding/pem` finds it.
+//! The PEM blocks of a text, as Go's `encoding/pem` finds them.
 //!
 //! Text around the block, headers and the block's label do not matter; a block that is not well
 //! formed is skipped. Every byte is looked at a bounded number of times.
@@ -35,17 +35,31 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 // Fabric: msp/mspimpl.go:getCertFromPem over Go's pem.Decode.
 #[must_use]
 pub fn first_block(text: &[u8]) -> Option<PemBlock<'_>> {
-    let mut rest = text;
-    loop {
-        match attempt(rest)? {
-            Attempt::Block(block) => return Some(block),
-            Attempt::Skip(next) => rest = next,
+    blocks(text).next()
+}
+
+/// Every well-formed block, in order.
+///
+// Fabric: Go's pem.Decode, called until it finds nothing more.
+pub fn blocks(text: &[u8]) -> impl Iterator<Item = PemBlock<'_>> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        loop {
+            match attempt(rest?) {
+                Some(Attempt::Block(block, next)) => {
+                    rest = Some(next);
+                    return Some(block);
+                }
+                Some(Attempt::Skip(next)) => rest = Some(next),
+                None => rest = None,
+            }
         }
-    }
+    })
 }
 
 enum Attempt<'a> {
-    Block(PemBlock<'a>),
+    /// A block, and what follows its END.
+    Block(PemBlock<'a>, &'a [u8]),
     /// Not a block: go on behind its END.
     Skip(&'a [u8]),
 }
@@ -90,7 +104,7 @@ fn attempt(text: &[u8]) -> Option<Attempt<'_>> {
         return skip;
     }
     match decode(content) {
-        Some(bytes) => Some(Attempt::Block(PemBlock { label, bytes })),
+        Some(bytes) => Some(Attempt::Block(PemBlock { label, bytes }, behind_end)),
         None => skip,
     }
 }

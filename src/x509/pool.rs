@@ -29,6 +29,18 @@ impl CertPool {
         }
     }
 
+    /// How many certificates are in the set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// Whether this very certificate is in the set.
     #[must_use]
     pub fn contains(&self, certificate: &Certificate) -> bool {

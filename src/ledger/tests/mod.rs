@@ -37,6 +37,8 @@ pub(super) fn options() -> LedgerOptions {
     LedgerOptions {
         segment_bytes: 4096,
         state_map_bytes: 256 << 10,
+        index_segment_rows: 7,
+        recent_rows: 90,
         ..LedgerOptions::default()
     }
 }

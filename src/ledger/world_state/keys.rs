@@ -16,20 +16,22 @@ use crate::types::Version;
 pub(crate) struct NamespaceId(pub(crate) u32);
 
 /// How much of a long key is stored as it is.
-pub(crate) const PREFIX_BYTES: usize = 475;
+pub(crate) const PREFIX_BYTES: usize = 471;
 
 /// A key of the history or of the expiry index that is longer is hashed: their order does not matter.
 const PLAIN_BYTES_MAX: usize = 400;
 
 const HASH_BYTES: usize = 32;
 const NAMESPACE_BYTES: usize = 4;
+const SEGMENT_BYTES: usize = 4;
 const KEY_BYTES_MAX: usize = 511;
 
 const _: () = {
-    assert!(NAMESPACE_BYTES + PREFIX_BYTES + HASH_BYTES == KEY_BYTES_MAX);
-    // Number, namespace, tag; and namespace, length, version of the history.
+    // Behind the number of a run.
+    assert!(SEGMENT_BYTES + NAMESPACE_BYTES + PREFIX_BYTES + HASH_BYTES == KEY_BYTES_MAX);
+    // Number, namespace, tag; and segment, namespace, length, version of the history.
     assert!(8 + NAMESPACE_BYTES + 1 + PLAIN_BYTES_MAX <= KEY_BYTES_MAX);
-    assert!(NAMESPACE_BYTES + 4 + PLAIN_BYTES_MAX + 16 <= KEY_BYTES_MAX);
+    assert!(SEGMENT_BYTES + NAMESPACE_BYTES + 4 + PLAIN_BYTES_MAX + VERSION_BYTES <= KEY_BYTES_MAX);
 };
 
 /// Whether a key of the state is stored with its hash.
@@ -74,9 +76,20 @@ pub(crate) fn parse_state_key(row: &[u8], namespace: NamespaceId) -> Option<RowK
     })
 }
 
-/// Writes what the history rows of a key begin with.
-pub(crate) fn history_prefix(out: &mut Vec<u8>, namespace: NamespaceId, key: &[u8]) {
+/// Begins a key of a table that is cut by time, so that later segments, or runs, come behind.
+pub(crate) fn put_segment(out: &mut Vec<u8>, segment: u32) {
     out.clear();
+    out.extend_from_slice(&segment.to_be_bytes());
+}
+
+/// What stands behind the segment in a key of such a table.
+pub(crate) fn without_segment(row: &[u8]) -> &[u8] {
+    row.get(SEGMENT_BYTES..).unwrap_or_default()
+}
+
+/// Writes what the history rows of a key begin with in a segment.
+pub(crate) fn history_prefix(out: &mut Vec<u8>, segment: u32, namespace: NamespaceId, key: &[u8]) {
+    put_segment(out, segment);
     out.extend_from_slice(&namespace.0.to_be_bytes());
     // A hash has a length that no plain key has, so that one never stands for the other.
     let long = key.len() > PLAIN_BYTES_MAX;
@@ -89,9 +102,11 @@ pub(crate) fn history_prefix(out: &mut Vec<u8>, namespace: NamespaceId, key: &[u
     put_plain_or_hash(out, key);
 }
 
-/// Writes the key of a history row. Newer versions come first.
-pub(crate) fn history_key(out: &mut Vec<u8>, namespace: NamespaceId, key: &[u8], version: Version) {
-    history_prefix(out, namespace, key);
+/// Bytes of a version in the key of a history row.
+pub(crate) const VERSION_BYTES: usize = 16;
+
+/// Ends the key of a history row. Newer versions come first.
+pub(crate) fn put_version(out: &mut Vec<u8>, version: Version) {
     out.extend_from_slice(&(!version.block).to_be_bytes());
     out.extend_from_slice(&(!version.tx).to_be_bytes());
 }

@@ -9,10 +9,15 @@
 //! what a power cut leaves (this height, or the one of the commit before). What is missing then is
 //! replayed when the ledger is opened.
 
+mod history;
 pub(crate) mod keys;
+mod merged;
 mod namespaces;
 mod range;
 pub(crate) mod rows;
+mod run_index;
+mod runs;
+mod segments;
 mod snapshot;
 mod tx_filter;
 mod tx_ids;
@@ -21,6 +26,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -30,7 +36,10 @@ pub(crate) use range::RangeQuery;
 pub(crate) use rows::Tip;
 pub(crate) use snapshot::Snapshot;
 
+use history::HistoryIndex;
 use namespaces::Namespaces;
+use runs::{Generations, Progress, StateTables};
+use segments::{Kind, OpenSegment, Segmented};
 use tx_filter::{Filling, TxFilter};
 use tx_ids::TxIdIndex;
 
@@ -40,10 +49,12 @@ use crate::sys::clock::Clock;
 use crate::sys::lmdb::{Env, EnvOptions, LmdbError, OpenError, ReadTxn, Table, Writer};
 use crate::types::ChannelId;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const META_FORMAT: &[u8] = b"format";
 const META_CHANNEL: &[u8] = b"channel";
 const META_SAVEPOINT: &[u8] = b"savepoint";
+const META_SEGMENT: &[u8] = b"segment";
+const META_RUNS: &[u8] = b"runs";
 
 /// What the state store needs to know when it is opened.
 #[derive(Debug, Clone)]
@@ -52,6 +63,10 @@ pub(crate) struct StateOptions {
     pub(crate) map_bytes: usize,
     /// Whether to keep the history of keys.
     pub(crate) history: bool,
+    /// Rows of history and transaction ids after which a segment of them is closed.
+    pub(crate) segment_rows: u64,
+    /// Rows of the state that are gathered before they are merged into its tree.
+    pub(crate) recent_rows: u64,
     /// What time it is, for the age of views.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -62,7 +77,9 @@ pub(crate) struct StateStore {
     env: Arc<Env>,
     tables: Tables,
     namespaces: ArcSwap<Namespaces>,
+    generations: ArcSwap<Generations>,
     tx_filter: TxFilter,
+    filling: Mutex<Filling>,
     write: Mutex<WriteSide>,
     /// Snapshots that may be in use, to end those that are too old.
     snapshots: Mutex<Vec<Weak<Snapshot>>>,
@@ -74,18 +91,18 @@ struct WriteSide {
     writer: Writer,
     /// How many namespaces the table on disk has.
     namespaces_stored: usize,
-    filling: Filling,
+    segment: OpenSegment,
+    runs: Progress,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tables {
-    /// Namespace and key: version, metadata, value.
-    state: Table,
+    state: StateTables,
     /// Number: namespace.
     namespaces: Table,
-    /// Namespace, key, version (newest first): nothing.
-    history: Table,
-    /// Transaction id: where the first one is.
+    /// Segment, namespace, key, version (newest first): nothing.
+    history: HistoryIndex,
+    /// Segment, transaction id: where the first one of the segment is.
     tx_ids: TxIdIndex,
     /// Block number: where it is stored.
     blocks: Table,
@@ -94,7 +111,7 @@ struct Tables {
     /// Block, namespace, key hash that expires with it: the block that wrote it, and the key where it is
     /// long.
     expiry: Table,
-    /// Format, channel, savepoint.
+    /// Format, channel, savepoint, open segment, how the runs stand.
     meta: Table,
 }
 
@@ -102,7 +119,7 @@ impl StateStore {
     /// Opens the state in directory `path`, made where there is none.
     ///
     /// # Errors
-    /// It is another channel's, of a newer format, in use, or LMDB refuses it.
+    /// It is another channel's, of another format, in use, or LMDB refuses it.
     pub(crate) fn open(
         path: &Path,
         channel: &ChannelId,
@@ -111,7 +128,7 @@ impl StateStore {
         let env_options = EnvOptions {
             map_bytes: options.map_bytes,
             readers_max: STATE_READERS_MAX,
-            tables_max: 8,
+            tables_max: 11,
         };
         let (env, mut writer) = Env::open(path, &env_options).map_err(|error| match error {
             OpenError::Locked => Error::Locked {
@@ -121,21 +138,28 @@ impl StateStore {
             OpenError::Lmdb(source) => Error::state("open", path, source),
         })?;
         let failed = |source| Error::state("open", path, source);
-        let tables = Tables::create(&mut writer).map_err(failed)?;
-        check_owner(&mut writer, tables.meta, path, channel)?;
+        let meta = writer.create_table("meta").map_err(failed)?;
+        check_owner(&mut writer, meta, path, channel)?;
+        let tables = Tables::create(&mut writer, meta).map_err(failed)?;
         let txn = env.read().map_err(failed)?;
         let namespaces = read_namespaces(&txn, tables.namespaces).map_err(failed)?;
+        let segment = read_segment(&txn, meta).map_err(failed)?;
+        let runs = read_progress(&txn, meta).map_err(failed)?;
+        let generations = tables.state.load(&txn, &runs).map_err(failed)?;
         drop(txn);
         let namespaces_stored = namespaces.len();
         Ok(Arc::new(Self {
             env,
             tables,
             namespaces: ArcSwap::from_pointee(namespaces),
+            generations: ArcSwap::from_pointee(generations),
             tx_filter: TxFilter::new(),
+            filling: Mutex::default(),
             write: Mutex::new(WriteSide {
                 writer,
                 namespaces_stored,
-                filling: Filling::default(),
+                segment,
+                runs,
             }),
             snapshots: Mutex::default(),
             options,
@@ -168,16 +192,33 @@ impl StateStore {
 }
 
 impl Tables {
-    fn create(writer: &mut Writer) -> Result<Self, LmdbError> {
+    fn create(writer: &mut Writer, meta: Table) -> Result<Self, LmdbError> {
+        let filters = writer.create_table("filters")?;
+        let mut segmented = |name, kind| {
+            Ok(Segmented {
+                rows: writer.create_table(name)?,
+                filters,
+                kind,
+            })
+        };
+        let history = HistoryIndex::new(segmented("history", Kind::History)?);
+        let tx_ids = TxIdIndex::new(segmented("tx_ids", Kind::TxIds)?);
+        let state = StateTables {
+            tree: writer.create_table("state")?,
+            runs: [
+                writer.create_table("runs_even")?,
+                writer.create_table("runs_odd")?,
+            ],
+        };
         Ok(Self {
-            state: writer.create_table("state")?,
+            state,
             namespaces: writer.create_table("namespaces")?,
-            history: writer.create_table("history")?,
-            tx_ids: TxIdIndex::new(writer.create_table("tx_ids")?),
+            history,
+            tx_ids,
             blocks: writer.create_table("blocks")?,
             block_hashes: writer.create_table("block_hashes")?,
             expiry: writer.create_table("expiry")?,
-            meta: writer.create_table("meta")?,
+            meta,
         })
     }
 }
@@ -203,15 +244,7 @@ fn check_owner(
                 .map_err(failed)?;
             return txn.commit().map_err(failed);
         }
-        Some(Ok(found)) if u32::from_le_bytes(found) > FORMAT => {
-            let found = u32::from_le_bytes(found);
-            return Err(Error::FutureFormat {
-                path: path.to_owned(),
-                found,
-                supported: FORMAT,
-            });
-        }
-        Some(Ok(_)) => {}
+        Some(Ok(found)) => check_format(u32::from_le_bytes(found), path)?,
         Some(Err(_)) => return Err(Error::DamagedRow { table: "meta" }),
     }
     let found = txn
@@ -226,6 +259,37 @@ fn check_owner(
         });
     }
     Ok(())
+}
+
+fn check_format(found: u32, path: &Path) -> Result<(), Error> {
+    let path = || path.to_owned();
+    match found.cmp(&FORMAT) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Error::FutureFormat {
+            path: path(),
+            found,
+            supported: FORMAT,
+        }),
+        Ordering::Less => Err(Error::OldFormat {
+            path: path(),
+            found,
+            needed: FORMAT,
+        }),
+    }
+}
+
+fn read_segment(txn: &ReadTxn, meta: Table) -> Result<OpenSegment, LmdbError> {
+    match txn.get(meta, META_SEGMENT)? {
+        Some(row) => OpenSegment::parse(row).ok_or(LmdbError::Corrupted),
+        None => Ok(OpenSegment::default()),
+    }
+}
+
+fn read_progress(txn: &ReadTxn, meta: Table) -> Result<Progress, LmdbError> {
+    match txn.get(meta, META_RUNS)? {
+        Some(row) => Progress::parse(row).ok_or(LmdbError::Corrupted),
+        None => Ok(Progress::default()),
+    }
 }
 
 fn read_namespaces(txn: &ReadTxn, table: Table) -> Result<Namespaces, LmdbError> {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use super::keys::{NamespaceId, RowKey, parse_state_key, state_seek};
+use super::merged::MergedRows;
 use super::rows::StateRow;
+use super::runs::StateRows;
 use crate::ledger::batch::StateValue;
 use crate::ledger::error::Error;
 use crate::limits::RANGE_CHUNK_BYTES_MAX;
-use crate::sys::lmdb::{LmdbError, ReadTxn, Rows, Table};
+use crate::sys::lmdb::{LmdbError, ReadTxn};
 
 /// What to read.
 #[derive(Debug, Clone, Copy)]
@@ -56,14 +58,14 @@ impl ChunkError {
 
 /// Reads the first keys of a range. Memory is bounded: of a group of long keys with one prefix, which
 /// is stored in another order, only those that fit are kept at a time.
-pub(crate) fn read_chunk(
+pub(super) fn read_chunk(
     txn: &ReadTxn,
-    table: Table,
+    state: &StateRows,
     query: &RangeQuery<'_>,
 ) -> Result<Chunk, ChunkError> {
     let mut seek = Vec::new();
     state_seek(&mut seek, query.namespace, query.start);
-    let mut rows = txn.rows(table, &seek)?.peekable();
+    let mut rows = state.rows(txn, &seek)?.peekable();
     let mut chunk = Builder {
         query,
         rows: Vec::new(),
@@ -133,7 +135,7 @@ impl Builder<'_> {
         &mut self,
         prefix: &[u8],
         first: &'txn [u8],
-        rows: &mut Peekable<Rows<'txn>>,
+        rows: &mut Peekable<MergedRows<'txn>>,
     ) -> Result<More, ChunkError> {
         let mut group = BTreeMap::new();
         let (mut bytes, mut past_end, mut dropped) = (0, false, false);
@@ -196,7 +198,7 @@ impl Builder<'_> {
 fn next_of_group<'txn>(
     prefix: &[u8],
     namespace: NamespaceId,
-    rows: &mut Peekable<Rows<'txn>>,
+    rows: &mut Peekable<MergedRows<'txn>>,
 ) -> Result<Option<&'txn [u8]>, ChunkError> {
     let same = |row: &Result<(&[u8], &[u8]), LmdbError>| match row {
         Ok((key, _)) => parse_state_key(key, namespace) == Some(RowKey::Long(prefix)),

@@ -6,16 +6,17 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::StateStore;
 use super::keys::{self, NamespaceId};
 use super::namespaces::Namespaces;
 use super::range::{Chunk, RangeQuery, read_chunk};
 use super::rows::{self, StateRow, Tip};
+use super::runs::StateRows;
+use super::{StateStore, read_progress};
 use crate::ledger::batch::{Expiry, StateValue};
 use crate::ledger::block_store::BlockLocation;
 use crate::ledger::error::Error;
 use crate::ledger::tx_key::TxKey;
-use crate::limits::{RANGE_CHUNK_KEYS_MAX, VIEW_AGE_MAX};
+use crate::limits::VIEW_AGE_MAX;
 use crate::sys::clock::Instant;
 use crate::sys::lmdb::{LmdbError, ReadTxn};
 use crate::types::{BlockNumber, Digest, Namespace, NamespaceRef, TxIndex, Version};
@@ -26,6 +27,7 @@ pub(crate) struct Snapshot {
     store: Arc<StateStore>,
     namespaces: Arc<Namespaces>,
     tip: Option<Tip>,
+    rows: StateRows,
     opened: Instant,
     /// The namespaces with metadata, read when first asked for; `None` where that failed.
     with_metadata: OnceLock<Option<Vec<Namespace>>>,
@@ -38,7 +40,7 @@ pub(crate) struct Snapshot {
 impl StateStore {
     /// The last committed state, for `readers` threads at the same time.
     pub(crate) fn snapshot(self: &Arc<Self>, readers: usize) -> Result<Arc<Snapshot>, Error> {
-        let Agreed { tip, txns } = loop {
+        let Agreed { tip, rows, txns } = loop {
             if let Some(agreed) = self.same_state(readers.max(1))? {
                 break agreed;
             }
@@ -48,6 +50,7 @@ impl StateStore {
             // Read after the transactions began, so it has every namespace that they show.
             namespaces: self.namespaces.load_full(),
             tip,
+            rows,
             opened: self.options.clock.now(),
             with_metadata: OnceLock::new(),
             slots: txns.into_iter().map(|txn| Mutex::new(Some(txn))).collect(),
@@ -69,8 +72,15 @@ impl StateStore {
                 return Ok(None);
             }
         }
-        Ok(Some(Agreed {
+        let Some(txn) = txns.first() else {
+            return Ok(None);
+        };
+        let progress = read_progress(txn, self.tables.meta).map_err(self.failed("read"))?;
+        // A commit is visible a moment before its generations are, and a transaction may have begun before.
+        let rows = StateRows::of(self.tables.state.tree, &self.generations.load(), &progress);
+        Ok(rows.map(|rows| Agreed {
             tip: first.flatten(),
+            rows,
             txns,
         }))
     }
@@ -98,6 +108,7 @@ impl StateStore {
 /// Read transactions that show the same state.
 struct Agreed {
     tip: Option<Tip>,
+    rows: StateRows,
     txns: Vec<ReadTxn>,
 }
 
@@ -133,8 +144,9 @@ impl Snapshot {
     /// Some keys of a range.
     pub(crate) fn chunk(&self, query: &RangeQuery<'_>) -> Result<Chunk, Error> {
         let failed = self.store.failed("read");
-        let table = self.store.tables.state;
-        self.read(|txn| read_chunk(txn, table, query).map_err(|error| error.into_error(&failed)))
+        self.read(|txn| {
+            read_chunk(txn, &self.rows, query).map_err(|error| error.into_error(&failed))
+        })
     }
 
     /// What expires with block `at`.
@@ -202,29 +214,9 @@ impl Snapshot {
         let Some(id) = self.namespaces.id(namespace) else {
             return Ok(Vec::new());
         };
-        let mut prefix = Vec::new();
-        keys::history_prefix(&mut prefix, id, key);
-        let mut seek = prefix.clone();
-        if let Some(version) = below {
-            keys::history_key(&mut seek, id, key, version);
-        }
         self.read(|txn| {
-            let mut versions = Vec::new();
-            for row in txn
-                .rows(self.store.tables.history, &seek)
-                .map_err(self.failed())?
-            {
-                let (row, _) = row.map_err(self.failed())?;
-                if !row.starts_with(&prefix) || versions.len() == RANGE_CHUNK_KEYS_MAX {
-                    break;
-                }
-                let version = keys::parse_history_version(row, &prefix)
-                    .ok_or(Error::DamagedRow { table: "history" })?;
-                if Some(version) != below {
-                    versions.push(version);
-                }
-            }
-            Ok(versions)
+            let history = &self.store.tables.history;
+            history.chunk(txn, id, key, below).map_err(self.failed())
         })
     }
 
@@ -239,9 +231,15 @@ impl Snapshot {
         })
     }
 
+    /// Whether a transaction with this id may be in the ledger, the overlay included: `false` only where
+    /// there certainly is none.
+    pub(crate) fn may_have_tx(&self, key: &TxKey) -> bool {
+        self.store.tx_filter.may_contain(key)
+    }
+
     /// Whether there is a transaction with this id.
     pub(crate) fn contains_tx(&self, key: &TxKey) -> Result<bool, Error> {
-        if !self.store.tx_filter.may_contain(key) {
+        if !self.may_have_tx(key) {
             return Ok(false);
         }
         self.read(|txn| {
@@ -291,9 +289,7 @@ impl Snapshot {
         let mut row_key = Vec::with_capacity(key.len() + size_of::<NamespaceId>());
         keys::state_key(&mut row_key, id, key);
         self.read(|txn| {
-            let row = txn
-                .get(self.store.tables.state, &row_key)
-                .map_err(self.failed())?;
+            let row = self.rows.get(txn, &row_key).map_err(self.failed())?;
             let Some(row) = row else { return Ok(None) };
             let row = StateRow::parse(row, keys::is_long(key));
             row.map(|row| Some(take(row)))

@@ -1,12 +1,13 @@
-//! Which transaction ids the index certainly does not have: what nearly every look-up wants to know.
+//! Which transaction ids the ledger certainly does not have: what nearly every look-up wants to know.
 //!
 //! The table of ids has random keys, so a look-up walks a tree that is in no cache. The filter answers
 //! "not there" from one cache line. It is memory only: after a start it is filled again from the table, a
 //! part with every write transaction, and until it is full every question goes to the table.
 //!
 //! Invariants:
-//! - no false negative: an id is in the filter before its row is committed, and a reader that sees the
-//!   row, sees its bits (it came by the row through a lock or an atomic pointer that was set later);
+//! - no false negative: an id is in the filter before its block is published in the overlay and before its
+//!   row is committed, and a reader that sees either, sees its bits (it came by them through a lock or an
+//!   atomic pointer that was set later);
 //! - `complete` is set only once every id of the table has been added, and unset for good where there are
 //!   more ids than the filters may have bytes for.
 
@@ -16,6 +17,7 @@ use arc_swap::ArcSwap;
 
 use crate::ledger::tx_key::TxKey;
 use crate::limits;
+use crate::types::BlockNumber;
 
 /// The ids of one table.
 #[derive(Debug)]
@@ -33,6 +35,17 @@ pub(super) struct Filling {
     /// The last key of the table that was added; `None` before the first, and once all are.
     through: Option<Vec<u8>>,
     state: FillState,
+    /// The block after the last whose ids were added as they came.
+    next: u64,
+}
+
+impl Filling {
+    /// Whether a block has not come before; it has now.
+    pub(super) fn is_new(&mut self, block: BlockNumber) -> bool {
+        let is_new = block.0 >= self.next;
+        self.next = self.next.max(block.0.saturating_add(1));
+        is_new
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +80,7 @@ impl TxFilter {
         }
     }
 
-    /// Whether the table may have the id: `false` only where it certainly has not.
+    /// Whether the ledger may have the id: `false` only where it certainly has not.
     pub(super) fn may_contain(&self, key: &TxKey) -> bool {
         // Ordering: Acquire, for the bits of all ids that were added before the filter was complete.
         !self.complete.load(Ordering::Acquire)
@@ -104,8 +117,8 @@ impl TxFilter {
     }
 
     /// Whether rows of the table have yet to be added, and the key behind which they stand.
-    pub(super) fn wanted<'f>(&self, filling: &'f Filling) -> Option<&'f [u8]> {
-        (filling.state == FillState::Filling).then(|| filling.through.as_deref().unwrap_or(&[]))
+    pub(super) fn wanted(&self, filling: &Filling) -> Option<Vec<u8>> {
+        (filling.state == FillState::Filling).then(|| filling.through.clone().unwrap_or_default())
     }
 
     /// Notes that the rows up to `last` were added; `None`: there are no more.

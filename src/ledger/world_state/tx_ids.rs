@@ -1,22 +1,24 @@
 //! The transaction-id index: exact, and the first occurrence counts.
 //!
-//! A table with random keys, and so the dearest one. It is a type of its own, since it is what one
-//! would replace first.
+//! An id may stand in several segments of the table; the oldest row counts.
 
+use super::keys;
 use super::rows::{parse_tx_row, tx_row};
+use super::segments::Segmented;
+use crate::ledger::pending::KeyHash;
 use crate::ledger::tx_key::TxKey;
-use crate::sys::lmdb::{LmdbError, ReadTxn, Table, WriteTxn};
+use crate::sys::lmdb::{LmdbError, ReadTxn, WriteTxn};
 use crate::types::{BlockNumber, TxIndex};
 
 /// Where transactions are, by id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TxIdIndex {
-    table: Table,
+pub(super) struct TxIdIndex {
+    table: Segmented,
 }
 
 impl TxIdIndex {
     /// The index in this table.
-    pub(crate) fn new(table: Table) -> Self {
+    pub(crate) fn new(table: Segmented) -> Self {
         Self { table }
     }
 
@@ -26,16 +28,19 @@ impl TxIdIndex {
         txn: &ReadTxn,
         key: &TxKey,
     ) -> Result<Option<(BlockNumber, TxIndex)>, LmdbError> {
-        let mut buffer = [0; TxKey::BYTES_MAX];
-        let row = txn.get(self.table, key.encode(&mut buffer))?;
-        row.map(|row| parse_tx_row(row).ok_or(LmdbError::Corrupted))
-            .transpose()
+        let mut row_key = Vec::new();
+        for segment in self.table.candidates(txn, KeyHash::of_tx(key))? {
+            put_row_key(&mut row_key, segment, key);
+            if let Some(row) = txn.get(self.table.rows, &row_key)? {
+                return parse_tx_row(row).map(Some).ok_or(LmdbError::Corrupted);
+            }
+        }
+        Ok(None)
     }
 
     /// Whether there is a transaction with this id.
     pub(crate) fn contains(&self, txn: &ReadTxn, key: &TxKey) -> Result<bool, LmdbError> {
-        let mut buffer = [0; TxKey::BYTES_MAX];
-        Ok(txn.get(self.table, key.encode(&mut buffer))?.is_some())
+        Ok(self.find(txn, key)?.is_some())
     }
 
     /// The next keys behind `behind`, at most `count`, and the last of them as the table has it; `None`
@@ -47,12 +52,12 @@ impl TxIdIndex {
         count: usize,
     ) -> Result<(Vec<TxKey>, Option<Vec<u8>>), LmdbError> {
         let mut keys = Vec::new();
-        for row in txn.rows(self.table, behind)? {
+        for row in txn.rows(self.table.rows, behind)? {
             let (key, _) = row?;
             if key == behind {
                 continue;
             }
-            keys.push(TxKey::decode(key).ok_or(LmdbError::Corrupted)?);
+            keys.push(parse_row_key(key).ok_or(LmdbError::Corrupted)?);
             if keys.len() == count {
                 return Ok((keys, Some(key.to_vec())));
             }
@@ -60,22 +65,41 @@ impl TxIdIndex {
         Ok((keys, None))
     }
 
-    /// Adds transactions, earlier ones first where ids are equal. Ids that are there already stay.
+    /// Adds transactions to a segment. Of equal ids the first stays. Returns how many there were.
     pub(crate) fn add(
         &self,
         txn: &mut WriteTxn<'_>,
+        segment: u32,
         transactions: impl Iterator<Item = (TxKey, BlockNumber, TxIndex)>,
-    ) -> Result<(), LmdbError> {
+    ) -> Result<u64, LmdbError> {
         let mut sorted: Vec<_> = transactions.collect();
         // By block and index too: of equal ids the first is put first, and stays.
         sorted.sort_unstable();
-        let mut inserter = txn.inserter(self.table)?;
-        let mut buffer = [0; TxKey::BYTES_MAX];
+        let count = sorted.len() as u64;
+        let mut inserter = txn.inserter(self.table.rows)?;
+        let mut row_key = Vec::new();
         for (key, block, index) in sorted {
-            inserter.put_new(key.encode(&mut buffer), &tx_row(block, index))?;
+            put_row_key(&mut row_key, segment, &key);
+            inserter.put_new(&row_key, &tx_row(block, index))?;
         }
-        Ok(())
+        Ok(count)
     }
+
+    /// Closes a segment.
+    pub(super) fn close(&self, txn: &mut WriteTxn<'_>, segment: u32) -> Result<(), LmdbError> {
+        self.table.close(txn, segment, |row| {
+            TxKey::decode(row).as_ref().map(KeyHash::of_tx)
+        })
+    }
+}
+
+fn put_row_key(out: &mut Vec<u8>, segment: u32, key: &TxKey) {
+    keys::put_segment(out, segment);
+    out.extend_from_slice(key.encode(&mut [0; TxKey::BYTES_MAX]));
+}
+
+fn parse_row_key(row: &[u8]) -> Option<TxKey> {
+    TxKey::decode(keys::without_segment(row))
 }
 
 #[cfg(test)]
@@ -85,6 +109,7 @@ mod tests {
     use super::TxIdIndex;
     use crate::crypto::sha256;
     use crate::ledger::tx_key::TxKey;
+    use crate::ledger::world_state::segments::{Kind, Segmented};
     use crate::sys::lmdb::{Env, EnvOptions};
     use crate::types::{BlockNumber, TxIndex};
 
@@ -94,17 +119,21 @@ mod tests {
         let options = EnvOptions {
             map_bytes: 1 << 20,
             readers_max: 8,
-            tables_max: 1,
+            tables_max: 2,
         };
         let (env, mut writer) = Env::open(dir.path(), &options).unwrap();
-        let index = TxIdIndex::new(writer.create_table("tx_ids").unwrap());
+        let index = TxIdIndex::new(Segmented {
+            rows: writer.create_table("tx_ids").unwrap(),
+            filters: writer.create_table("filters").unwrap(),
+            kind: Kind::TxIds,
+        });
         let hashed = (0..10_u8).map(|number| TxKey::of(&sha256(&[number]).to_string()));
         let mut expected: Vec<TxKey> = hashed.chain([TxKey::of("odd"), TxKey::of("")]).collect();
         let mut txn = writer.begin().unwrap();
         let rows = expected
             .iter()
             .map(|key| (*key, BlockNumber(1), TxIndex(0)));
-        index.add(&mut txn, rows).unwrap();
+        index.add(&mut txn, 0, rows).unwrap();
         txn.commit().unwrap();
         expected.sort_unstable();
         for count in [1, 5, 12, 100] {

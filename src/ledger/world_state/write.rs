@@ -2,12 +2,14 @@
 //!
 //! Of several effects on one key only the last is written; keys are written in their order.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::keys::{self, NamespaceId};
 use super::namespaces::Namespaces;
 use super::rows::{self, StateRow, Tip};
-use super::{Filling, META_SAVEPOINT, StateStore, WriteSide};
+use super::runs::{Generations, Progress, RunWriter};
+use super::segments::OpenSegment;
+use super::{Filling, META_RUNS, META_SAVEPOINT, META_SEGMENT, StateStore, WriteSide};
 use crate::ledger::batch::{Effect, KeyUpdate};
 use crate::ledger::error::Error;
 use crate::ledger::overlay::CommittedBlock;
@@ -25,6 +27,8 @@ impl StateStore {
             return Ok(());
         };
         self.end_old_snapshots();
+        // Before the rows: the filter may have too many ids, never too few.
+        self.expect_txs(blocks);
         let mut side = self.write.lock().unwrap_or_else(PoisonError::into_inner);
         let namespaces = self.name_namespaces(blocks)?;
         loop {
@@ -37,6 +41,22 @@ impl StateStore {
                 Err(error) => return Err(self.failed("write to")(error)),
             }
         }
+    }
+
+    /// Has the filter of ids know those of blocks that are about to be seen by readers, in the overlay or
+    /// in the state. Blocks that it has seen are passed over.
+    pub(crate) fn expect_txs(&self, blocks: &[Arc<CommittedBlock>]) {
+        let mut filling = self.lock_filling();
+        for block in blocks {
+            if filling.is_new(block.number()) {
+                let ids = block.txs().iter().map(|(key, _)| key);
+                ids.for_each(|key| self.tx_filter.add(&mut filling, key));
+            }
+        }
+    }
+
+    fn lock_filling(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a number to each namespace that has none, visible to readers before its first row is.
@@ -65,15 +85,18 @@ impl StateStore {
         namespaces: &Namespaces,
     ) -> Result<(), LmdbError> {
         let mut txn = side.writer.begin()?;
+        let mut segment = self.open_segment(&mut txn, side.segment)?;
+        let mut runs = side.runs.clone();
+        let mut generations = Generations::clone(&self.generations.load());
         let mut work = Work {
             store: self,
             namespaces,
             txn: &mut txn,
         };
         work.put_namespaces(side.namespaces_stored)?;
-        work.put_state(blocks)?;
+        work.put_state(blocks, &mut runs, &mut generations)?;
         if self.options.history {
-            work.put_history(blocks)?;
+            segment.rows += work.put_history(blocks, segment.number)?;
         }
         work.put_expiries(blocks, tip)?;
         work.put_blocks(blocks)?;
@@ -83,30 +106,70 @@ impl StateStore {
                 .iter()
                 .map(|(key, index)| (*key, block.number(), *index))
         });
-        // Before the rows: the filter may have too many ids, never too few.
-        let txs = txs.inspect(|(key, ..)| self.tx_filter.add(&mut side.filling, key));
-        self.tables.tx_ids.add(&mut txn, txs)?;
+        segment.rows += self.tables.tx_ids.add(&mut txn, segment.number, txs)?;
+        txn.put(self.tables.meta, META_SEGMENT, &segment.write())?;
+        txn.put(self.tables.meta, META_RUNS, &runs.write())?;
         txn.put(self.tables.meta, META_SAVEPOINT, &tip.write())?;
         failpoint::pass("before_state_commit");
         txn.commit()?;
-        failpoint::pass("after_state_commit");
         side.namespaces_stored = namespaces.len();
-        self.fill_tx_filter(&mut side.filling)
+        side.segment = segment;
+        side.runs = runs;
+        self.generations.store(Arc::new(generations));
+        failpoint::pass("after_state_commit");
+        self.fill_tx_filter()
+    }
+
+    /// The segment that the next rows go to: a new one, once the open one has its rows.
+    pub(super) fn open_segment(
+        &self,
+        txn: &mut WriteTxn<'_>,
+        open: OpenSegment,
+    ) -> Result<OpenSegment, LmdbError> {
+        // A ledger that has used up all numbers keeps its last segment open.
+        let Some(next) = open.number.checked_add(1) else {
+            return Ok(open);
+        };
+        if open.rows < self.options.segment_rows {
+            return Ok(open);
+        }
+        self.tables.history.close(txn, open.number)?;
+        self.tables.tx_ids.close(txn, open.number)?;
+        Ok(OpenSegment {
+            number: next,
+            rows: 0,
+        })
     }
 
     /// Adds some more rows of the index to its filter, where it has not got them all.
-    fn fill_tx_filter(&self, filling: &mut Filling) -> Result<(), LmdbError> {
-        let Some(behind) = self.tx_filter.wanted(filling) else {
+    fn fill_tx_filter(&self) -> Result<(), LmdbError> {
+        let Some(behind) = self.tx_filter.wanted(&self.lock_filling()) else {
             return Ok(());
         };
         let txn = self.env.read()?;
         let (keys, last) =
             self.tables
                 .tx_ids
-                .keys_behind(&txn, behind, TX_FILTER_ROWS_PER_COMMIT)?;
-        keys.iter().for_each(|key| self.tx_filter.add(filling, key));
-        self.tx_filter.filled(filling, last);
+                .keys_behind(&txn, &behind, TX_FILTER_ROWS_PER_COMMIT)?;
+        let mut filling = self.lock_filling();
+        keys.iter()
+            .for_each(|key| self.tx_filter.add(&mut filling, key));
+        self.tx_filter.filled(&mut filling, last);
         Ok(())
+    }
+}
+
+/// Writes the row of a key as an update leaves it: nothing where it is deleted.
+fn write_row(out: &mut Vec<u8>, update: &KeyUpdate) {
+    match &update.effect {
+        Effect::Put { value, metadata } => StateRow {
+            version: update.version,
+            metadata,
+            value,
+            long_key: keys::is_long(&update.key).then_some(&*update.key),
+        }
+        .write(out),
+        Effect::Delete | Effect::Expire => out.clear(),
     }
 }
 
@@ -153,39 +216,30 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn put_state(&mut self, blocks: &[Arc<CommittedBlock>]) -> Result<(), LmdbError> {
+    fn put_state(
+        &mut self,
+        blocks: &[Arc<CommittedBlock>],
+        progress: &mut Progress,
+        generations: &mut Generations,
+    ) -> Result<(), LmdbError> {
         let updates = self.merge(blocks)?;
-        let table = self.store.tables.state;
-        let (mut key, mut value) = (Vec::new(), Vec::new());
-        let mut inserter = self.txn.inserter(table)?;
-        for (namespace, update) in &updates {
-            let Effect::Put {
-                value: state,
-                metadata,
-            } = &update.effect
-            else {
-                continue;
-            };
-            keys::state_key(&mut key, *namespace, &update.key);
-            let long_key = keys::is_long(&update.key).then_some(&*update.key);
-            let row = StateRow {
-                version: update.version,
-                metadata,
-                value: state,
-                long_key,
-            };
-            row.write(&mut value);
-            inserter.put(&key, &value)?;
+        let mut left = updates.iter();
+        RunWriter {
+            txn: self.txn,
+            tables: self.store.tables.state,
+            progress,
+            generations,
+            rows_max: self.store.options.recent_rows,
         }
-        drop(inserter);
-        self.note_metadata(&updates)?;
-        for (namespace, update) in &updates {
-            if matches!(update.effect, Effect::Delete | Effect::Expire) {
-                keys::state_key(&mut key, *namespace, &update.key);
-                self.txn.delete(table, &key)?;
+        .put_all(&mut |key, row| {
+            let next = left.next();
+            if let Some((namespace, update)) = next {
+                keys::state_key(key, *namespace, &update.key);
+                write_row(row, update);
             }
-        }
-        Ok(())
+            next.is_some()
+        })?;
+        self.note_metadata(&updates)
     }
 
     /// Notes the namespaces in which a key has metadata now, for ever.
@@ -222,22 +276,16 @@ impl Work<'_, '_> {
         Ok(updates)
     }
 
-    fn put_history(&mut self, blocks: &[Arc<CommittedBlock>]) -> Result<(), LmdbError> {
+    fn put_history(
+        &mut self,
+        blocks: &[Arc<CommittedBlock>],
+        segment: u32,
+    ) -> Result<u64, LmdbError> {
         let mut entries = Vec::new();
         for entry in blocks.iter().flat_map(|block| &block.batch.history) {
             entries.push((self.id(NamespaceRef::public(&entry.name))?, entry));
         }
-        // Not quite the order of the rows, but near enough to find the page in the cache.
-        entries.sort_by(|(a_id, a), (b_id, b)| {
-            (a_id, a.key.len(), &a.key).cmp(&(b_id, b.key.len(), &b.key))
-        });
-        let mut key = Vec::new();
-        let mut inserter = self.txn.inserter(self.store.tables.history)?;
-        for (namespace, entry) in entries {
-            keys::history_key(&mut key, namespace, &entry.key, entry.version);
-            inserter.put(&key, &[])?;
-        }
-        Ok(())
+        self.store.tables.history.add(self.txn, segment, entries)
     }
 
     /// Adds what expires later, and drops what has.

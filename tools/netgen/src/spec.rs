@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heddle::channel::duration_nanos;
 use heddle::proto::messages::common::ConfigPolicy;
 use heddle::types::ChannelId;
+use heddle::types::duration::nanos as duration_nanos;
 use serde::Deserialize;
 
 use crate::certificates::{KeyKind, Subject};

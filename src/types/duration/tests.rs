@@ -1,7 +1,6 @@
 //! Durations as Go reads them.
 
-use crate::channel::DurationError;
-use crate::channel::duration::nanos;
+use super::{DurationError, nanos};
 
 #[test]
 fn durations() {

@@ -1,7 +1,10 @@
 //! Durations as Go writes and reads them: `2s`, `1m30.5s`.
 //!
-//! A batch timeout that Go cannot read makes a configuration invalid, so this follows Go's
+//! A batch timeout that Go cannot read makes a channel's configuration invalid, so this follows Go's
 //! `time.ParseDuration` in everything, its overflow checks included.
+
+#[cfg(test)]
+mod tests;
 
 /// The text is not a duration in Go's eyes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,335 @@
+//! `heddle channel`: what Fabric's `peer channel` asks of peers and orderers, with its flags and its
+//! environment variables.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use prost::Message as _;
+use serde_json::json;
+
+use super::error::CliError;
+use super::open::clock;
+use super::print;
+use crate::client::{Caller, Endpoint, SeekTo, TlsFiles};
+use crate::ledger::Ledger;
+use crate::msp::SigningIdentity;
+use crate::proto::common::metadata_index;
+use crate::proto::messages::common::{Block, BlockchainInfo, LastConfig, Metadata};
+use crate::proto::messages::protos::ChannelQueryResponse;
+use crate::types::ChannelId;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ChannelCommand {
+    /// Have the peer join the channel of a genesis block
+    Join(JoinArgs),
+    /// List the channels that the peer has joined
+    List(ConnectionArgs),
+    /// Say how high the peer's ledger of a channel is
+    Getinfo(GetinfoArgs),
+    /// Fetch a block from an orderer, or from the peer where no orderer is given
+    Fetch(FetchArgs),
+    /// Remove a channel's ledger from this machine; the peer must not be running
+    Unjoin(UnjoinArgs),
+}
+
+/// How to connect. What is not given is taken from Fabric's variables: CORE_PEER_ADDRESS,
+/// CORE_PEER_LOCALMSPID, CORE_PEER_MSPCONFIGPATH, CORE_PEER_TLS_ENABLED, CORE_PEER_TLS_ROOTCERT_FILE,
+/// CORE_PEER_TLS_SERVERHOSTOVERRIDE, CORE_PEER_TLS_CLIENTAUTHREQUIRED, CORE_PEER_TLS_CLIENTCERT_FILE,
+/// CORE_PEER_TLS_CLIENTKEY_FILE.
+#[derive(Debug, Args)]
+pub(super) struct ConnectionArgs {
+    /// The orderer, for 'fetch'
+    #[arg(short, long, value_name = "HOST:PORT")]
+    orderer: Option<String>,
+    /// Use TLS towards the orderer
+    #[arg(long)]
+    tls: bool,
+    /// Who may have issued the orderer's TLS certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    cafile: Option<PathBuf>,
+    /// Show a TLS certificate to the orderer
+    #[arg(long)]
+    clientauth: bool,
+    /// That certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    certfile: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE")]
+    keyfile: Option<PathBuf>,
+    /// The name that the orderer's TLS certificate is for
+    #[arg(long = "ordererTLSHostnameOverride", value_name = "NAME")]
+    orderer_name: Option<String>,
+    /// How long a connection may take, in seconds
+    #[arg(long = "connTimeout", value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JoinArgs {
+    /// The genesis block
+    #[arg(short, long, value_name = "FILE")]
+    blockpath: PathBuf,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GetinfoArgs {
+    /// The channel
+    #[arg(short, long = "channelID", value_name = "NAME")]
+    channel: String,
+    /// As JSON alone
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FetchArgs {
+    /// newest, oldest, config or a block's number
+    which: String,
+    /// Where to write it [default: NAME_WHICH.block]
+    file: Option<PathBuf>,
+    /// The channel
+    #[arg(short, long = "channelID", value_name = "NAME")]
+    channel: String,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnjoinArgs {
+    /// The channel
+    #[arg(short, long = "channelID", value_name = "NAME")]
+    channel: String,
+    /// The folder of the peer's ledgers: ledgers in its fileSystemPath
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+pub(super) fn channel(command: &ChannelCommand) -> Result<ExitCode, CliError> {
+    if let ChannelCommand::Unjoin(args) = command {
+        return unjoin(args);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Serve)?;
+    runtime.block_on(async {
+        match command {
+            ChannelCommand::Join(args) => join(args).await,
+            ChannelCommand::List(connection) => list(connection).await,
+            ChannelCommand::Getinfo(args) => getinfo(args).await,
+            ChannelCommand::Fetch(args) => fetch(args).await,
+            ChannelCommand::Unjoin(args) => unjoin(args),
+        }
+    })
+}
+
+async fn join(args: &JoinArgs) -> Result<ExitCode, CliError> {
+    let path = &args.blockpath;
+    let block = fs::read(path).map_err(|source| CliError::Input {
+        path: path.clone(),
+        source,
+    })?;
+    let peer = args.connection.peer().await?;
+    peer.call("", "cscc", &[b"JoinChain", &block]).await?;
+    print("Successfully submitted proposal to join channel\n")
+}
+
+async fn list(connection: &ConnectionArgs) -> Result<ExitCode, CliError> {
+    let peer = connection.peer().await?;
+    let answer = peer.call("", "cscc", &[b"GetChannels"]).await?;
+    let channels = ChannelQueryResponse::decode(answer.as_slice())
+        .map_err(|_| CliError::Answer { what: "channels" })?;
+    let mut text = "Channels peers has joined: \n".to_owned();
+    for channel in channels.channels {
+        text.push_str(&channel.channel_id);
+        text.push('\n');
+    }
+    print(&text)
+}
+
+async fn getinfo(args: &GetinfoArgs) -> Result<ExitCode, CliError> {
+    let peer = args.connection.peer().await?;
+    let channel = args.channel.as_str();
+    let answer = peer
+        .call(channel, "qscc", &[b"GetChainInfo", channel.as_bytes()])
+        .await?;
+    let info = BlockchainInfo::decode(answer.as_slice()).map_err(|_| CliError::Answer {
+        what: "ledger's height",
+    })?;
+    let info = json!({
+        "height": info.height,
+        "currentBlockHash": STANDARD.encode(&info.current_block_hash),
+        "previousBlockHash": STANDARD.encode(&info.previous_block_hash),
+    });
+    if args.json {
+        print(&format!("{info}\n"))
+    } else {
+        print(&format!("Blockchain info: {info}\n"))
+    }
+}
+
+async fn fetch(args: &FetchArgs) -> Result<ExitCode, CliError> {
+    let to = match args.which.as_str() {
+        "newest" | "config" => SeekTo::Newest,
+        "oldest" => SeekTo::Oldest,
+        number => SeekTo::Block(number.parse().map_err(|_| CliError::WhichBlock {
+            which: number.to_owned(),
+        })?),
+    };
+    let mut block = args.one(to).await?;
+    if args.which == "config" {
+        block = args.one(SeekTo::Block(last_config(&block)?)).await?;
+    }
+    let default = || PathBuf::from(format!("{}_{}.block", args.channel, args.which));
+    let path = args.file.clone().unwrap_or_else(default);
+    fs::write(&path, block.encode_to_vec()).map_err(|source| CliError::Output {
+        path: path.clone(),
+        source,
+    })?;
+    let number = block.header.map_or(0, |header| header.number);
+    print(&format!("block {number} written to {}\n", path.display()))
+}
+
+impl FetchArgs {
+    async fn one(&self, to: SeekTo) -> Result<Block, CliError> {
+        let mut fetched = None;
+        let each = |block| {
+            fetched = Some(block);
+            true
+        };
+        let channel = &self.channel;
+        if self.connection.orderer.is_some() {
+            let orderer = self.connection.orderer().await?;
+            orderer.blocks_of_orderer(channel, to, each).await?;
+        } else {
+            let peer = self.connection.peer().await?;
+            peer.blocks_of_peer(channel, to, each).await?;
+        }
+        fetched.ok_or(CliError::Answer { what: "block" })
+    }
+}
+
+/// Where a block says that the last config block is.
+fn last_config(block: &Block) -> Result<u64, CliError> {
+    let no_config = || CliError::Answer {
+        what: "number of the last config block",
+    };
+    let slots = block.metadata.as_ref().ok_or_else(no_config)?;
+    let read = |slot: usize| {
+        let bytes = slots.metadata.get(slot)?;
+        Metadata::decode(bytes.as_ref()).ok()
+    };
+    // Fabric v2 on: in the orderers' signed value; before, in a slot of its own.
+    let value = read(metadata_index::SIGNATURES).map(|signed| signed.value);
+    let number = value.and_then(|value| {
+        let value = crate::proto::messages::common::OrdererBlockMetadata::decode(value.as_slice());
+        value.ok()?.last_config
+    });
+    let of_slot = || {
+        let slot = read(metadata_index::LAST_CONFIG)?;
+        LastConfig::decode(slot.value.as_slice()).ok()
+    };
+    number
+        .or_else(of_slot)
+        .map(|last| last.index)
+        .ok_or_else(no_config)
+}
+
+fn unjoin(args: &UnjoinArgs) -> Result<ExitCode, CliError> {
+    let channel = ChannelId::new(&args.channel)?;
+    if !Ledger::exists(&args.data, &channel) {
+        return Err(CliError::NoLedger {
+            data: args.data.clone(),
+            channel: args.channel.clone(),
+        });
+    }
+    Ledger::remove(&args.data, &channel)?;
+    print(&format!("channel {channel} removed\n"))
+}
+
+impl ConnectionArgs {
+    async fn peer(&self) -> Result<Caller, CliError> {
+        let tls = is_on("CORE_PEER_TLS_ENABLED").then(|| {
+            let client = is_on("CORE_PEER_TLS_CLIENTAUTHREQUIRED").then(|| {
+                (
+                    path("CORE_PEER_TLS_CLIENTCERT_FILE"),
+                    path("CORE_PEER_TLS_CLIENTKEY_FILE"),
+                )
+            });
+            TlsFiles {
+                root: path("CORE_PEER_TLS_ROOTCERT_FILE"),
+                client,
+                server_name: variable("CORE_PEER_TLS_SERVERHOSTOVERRIDE"),
+            }
+        });
+        let address = required("CORE_PEER_ADDRESS")?;
+        self.caller(address, tls).await
+    }
+
+    async fn orderer(&self) -> Result<Caller, CliError> {
+        let tls = self.tls.then(|| TlsFiles {
+            root: self.cafile.clone().unwrap_or_default(),
+            client: self.clientauth.then(|| {
+                (
+                    self.certfile.clone().unwrap_or_default(),
+                    self.keyfile.clone().unwrap_or_default(),
+                )
+            }),
+            server_name: self.orderer_name.clone(),
+        });
+        self.caller(self.orderer.clone().unwrap_or_default(), tls)
+            .await
+    }
+
+    async fn caller(&self, address: String, tls: Option<TlsFiles>) -> Result<Caller, CliError> {
+        let msp_id = required("CORE_PEER_LOCALMSPID")?;
+        let folder = PathBuf::from(required("CORE_PEER_MSPCONFIGPATH")?);
+        let identity = Arc::new(SigningIdentity::load(&folder, &msp_id)?);
+        let endpoint = Endpoint {
+            address,
+            tls,
+            timeout: self.timeout,
+        };
+        Ok(Caller {
+            connection: endpoint.connect().await?,
+            identity,
+            tls_cert_hash: endpoint.tls_cert_hash()?,
+            clock: clock(),
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn required(name: &'static str) -> Result<String, CliError> {
+    variable(name).ok_or(CliError::Variable { name })
+}
+
+fn path(name: &str) -> PathBuf {
+    variable(name).map(PathBuf::from).unwrap_or_default()
+}
+
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+}
+
+/// Fabric's flag is a Go duration: `3s`, or a bare number of seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let seconds: u32 = number
+        .parse()
+        .map_err(|_| "expected seconds, as in 3s".to_owned())?;
+    Ok(Duration::from_secs(seconds.into()))
+}

@@ -1,0 +1,182 @@
+//! Calls over a connection, as one identity.
+
+use std::sync::Arc;
+
+use tokio_stream::StreamExt as _;
+use tonic::transport::Channel;
+
+use super::envelope::{SeekTo, proposal, seek};
+use crate::limits::BLOCK_BYTES_MAX;
+use crate::msp::SigningIdentity;
+use crate::proto::messages::common::{Block, Status};
+use crate::proto::messages::orderer::atomic_broadcast_client::AtomicBroadcastClient;
+use crate::proto::messages::orderer::deliver_response::Type as OrdererAnswer;
+use crate::proto::messages::protos::deliver_client::DeliverClient;
+use crate::proto::messages::protos::deliver_response::Type as PeerAnswer;
+use crate::proto::messages::protos::endorser_client::EndorserClient;
+use crate::sys::clock::Clock;
+use crate::sys::random;
+
+/// Room for what is around a block in a message.
+const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX + (1 << 20);
+
+/// Somebody who asks, over one connection.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The connection.
+    pub connection: Channel,
+    /// Who asks.
+    pub identity: Arc<SigningIdentity>,
+    /// The hash of the client's TLS certificate, if it shows one.
+    pub tls_cert_hash: Option<[u8; 32]>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The call failed.
+    #[error("{}", .0.message())]
+    Call(#[from] tonic::Status),
+    /// The function refused.
+    #[error("{message} (status {status})")]
+    Refused {
+        /// The response's status.
+        status: i32,
+        /// What it says.
+        message: String,
+    },
+    /// The blocks are not given.
+    #[error("blocks are refused: {} ({number})", name.unwrap_or("unknown status"))]
+    Status {
+        /// The status.
+        number: i32,
+        /// Its name, if it has one.
+        name: Option<&'static str>,
+    },
+    /// The answer is none.
+    #[error("the answer has no {part}")]
+    Incomplete {
+        /// What is missing.
+        part: &'static str,
+    },
+    /// No random bytes.
+    #[error("the system gives no random bytes")]
+    Random(#[from] std::io::Error),
+}
+
+impl Caller {
+    /// Calls a function on a peer: its answer's payload. An empty `channel` stands for none.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn call(
+        &self,
+        channel: &str,
+        chaincode: &str,
+        arguments: &[&[u8]],
+    ) -> Result<Vec<u8>, CallError> {
+        let now = self.clock.unix_micros();
+        let nonce = random::bytes()?;
+        let signed = proposal(&self.identity, channel, chaincode, arguments, now, nonce);
+        let mut endorser = EndorserClient::new(self.connection.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let answer = endorser.process_proposal(signed).await?.into_inner();
+        let response = answer
+            .response
+            .ok_or(CallError::Incomplete { part: "response" })?;
+        if response.status != 200 {
+            return Err(CallError::Refused {
+                status: response.status,
+                message: response.message,
+            });
+        }
+        Ok(response.payload)
+    }
+
+    /// Blocks from a peer's ledger. `each` gets one after the other, until it says `false`.
+    ///
+    /// # Errors
+    /// They are not given.
+    pub async fn blocks_of_peer(
+        &self,
+        channel: &str,
+        to: SeekTo,
+        mut each: impl FnMut(Block) -> bool,
+    ) -> Result<(), CallError> {
+        let requests = self.requests(channel, to)?;
+        let mut peer = DeliverClient::new(self.connection.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut answers = peer.deliver(requests).await?.into_inner();
+        while let Some(answer) = answers.next().await {
+            match answer?.r#type {
+                Some(PeerAnswer::Block(block)) => {
+                    if !each(block) {
+                        return Ok(());
+                    }
+                }
+                Some(PeerAnswer::Status(status)) => return ended(status),
+                Some(PeerAnswer::FilteredBlock(_) | PeerAnswer::BlockAndPrivateData(_)) | None => {
+                    return Err(CallError::Incomplete { part: "block" });
+                }
+            }
+        }
+        Err(CallError::Incomplete { part: "status" })
+    }
+
+    /// Blocks from an orderer, as [`Self::blocks_of_peer`].
+    ///
+    /// # Errors
+    /// They are not given.
+    pub async fn blocks_of_orderer(
+        &self,
+        channel: &str,
+        to: SeekTo,
+        mut each: impl FnMut(Block) -> bool,
+    ) -> Result<(), CallError> {
+        let requests = self.requests(channel, to)?;
+        let mut orderer = AtomicBroadcastClient::new(self.connection.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut answers = orderer.deliver(requests).await?.into_inner();
+        while let Some(answer) = answers.next().await {
+            match answer?.r#type {
+                Some(OrdererAnswer::Block(block)) => {
+                    if !each(block) {
+                        return Ok(());
+                    }
+                }
+                Some(OrdererAnswer::Status(status)) => return ended(status),
+                None => return Err(CallError::Incomplete { part: "block" }),
+            }
+        }
+        Err(CallError::Incomplete { part: "status" })
+    }
+
+    /// One request, and then silence: the stream stays open until the answer is there.
+    fn requests(
+        &self,
+        channel: &str,
+        to: SeekTo,
+    ) -> Result<
+        impl tokio_stream::Stream<Item = crate::proto::messages::common::Envelope> + use<>,
+        CallError,
+    > {
+        let now = self.clock.unix_micros();
+        let nonce = random::bytes()?;
+        let envelope = seek(&self.identity, channel, to, self.tls_cert_hash, now, nonce);
+        Ok(tokio_stream::once(envelope).chain(tokio_stream::pending()))
+    }
+}
+
+fn ended(status: i32) -> Result<(), CallError> {
+    match Status::try_from(status) {
+        Ok(Status::Success) => Ok(()),
+        known => Err(CallError::Status {
+            number: status,
+            name: known.ok().map(|status| status.as_str_name()),
+        }),
+    }
+}

@@ -1,0 +1,77 @@
+//! What the client gets.
+
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use super::proposal::Proposal;
+use crate::msp::SigningIdentity;
+use crate::proto::messages::protos::{
+    ChaincodeAction, ChaincodeId, Endorsement, ProposalResponse, ProposalResponsePayload, Response,
+};
+
+const OK: i32 = 200;
+const ERROR: i32 = 500;
+
+/// The response to a function's answer. One that is of a channel is endorsed.
+///
+/// Fabric: `core/endorser/endorser.go:ProcessProposalSuccessfullyOrError`.
+pub(super) fn respond(
+    answer: Result<Vec<u8>, String>,
+    proposal: &Proposal,
+    identity: &SigningIdentity,
+    time: Timestamp,
+) -> ProposalResponse {
+    let response = match answer {
+        Ok(payload) => Response {
+            status: OK,
+            message: String::new(),
+            payload,
+        },
+        Err(message) => return failed(message),
+    };
+    if proposal.channel.is_empty() {
+        return ProposalResponse {
+            version: 0,
+            response: Some(response),
+            ..ProposalResponse::default()
+        };
+    }
+    let action = ChaincodeAction {
+        response: Some(response.clone()),
+        chaincode_id: Some(ChaincodeId {
+            name: proposal.chaincode.clone(),
+            version: "syscc".to_owned(),
+            ..ChaincodeId::default()
+        }),
+        ..ChaincodeAction::default()
+    };
+    let payload = ProposalResponsePayload {
+        proposal_hash: proposal.hash.0.to_vec(),
+        extension: action.encode_to_vec(),
+    };
+    let payload = payload.encode_to_vec();
+    let signature = identity.sign(&[&payload, identity.serialized()]);
+    ProposalResponse {
+        version: 1,
+        timestamp: Some(time),
+        response: Some(response),
+        payload,
+        endorsement: Some(Endorsement {
+            endorser: identity.serialized().to_vec(),
+            signature,
+        }),
+        ..ProposalResponse::default()
+    }
+}
+
+/// A response that says what went wrong.
+pub(super) fn failed(message: String) -> ProposalResponse {
+    ProposalResponse {
+        response: Some(Response {
+            status: ERROR,
+            message,
+            ..Response::default()
+        }),
+        ..ProposalResponse::default()
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the peer is well.
+
+use serde_json::{Value, json};
+
+/// How one channel is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelHealth {
+    /// Its name.
+    pub channel: String,
+    /// Its height; `None` where it could not be opened.
+    pub height: Option<u64>,
+    /// What is wrong with it: why it is stopped, or gets no blocks.
+    pub problem: Option<String>,
+}
+
+/// What `/healthz` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Every channel.
+    pub channels: Vec<ChannelHealth>,
+    /// Other things that are wrong, by component.
+    pub failed: Vec<(String, String)>,
+}
+
+impl Health {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.failed.is_empty()
+            && self
+                .channels
+                .iter()
+                .all(|channel| channel.problem.is_none())
+    }
+
+    /// The answer's status, and its body: Fabric's form with the channels beside it. `time` is RFC 3339.
+    #[must_use]
+    pub fn answer(&self, time: &str) -> (u16, Value) {
+        let of_channels = self.channels.iter().filter_map(|channel| {
+            let problem = channel.problem.as_ref()?;
+            Some((format!("channel {}", channel.channel), problem.clone()))
+        });
+        let failed = self.failed.iter().cloned().chain(of_channels);
+        let failed: Vec<Value> = failed
+            .map(|(component, reason)| json!({"component": component, "reason": reason}))
+            .collect();
+        let channels: Vec<Value> = self
+            .channels
+            .iter()
+            .map(|channel| {
+                json!({
+                    "channel": channel.channel,
+                    "height": channel.height,
+                    "in_sync": channel.problem.is_none(),
+                })
+            })
+            .collect();
+        let well = self.is_well();
+        let body = if well {
+            json!({"status": "OK", "time": time, "channels": channels})
+        } else {
+            json!({
+                "status": "Service Unavailable",
+                "time": time,
+                "failed_checks": failed,
+                "channels": channels,
+            })
+        };
+        (if well { 200 } else { 503 }, body)
+    }
+}

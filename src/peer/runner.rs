@@ -1,0 +1,253 @@
+//! One channel's thread: feed in, ledger out, again and again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+
+use super::error::PeerError;
+use super::one_line;
+use crate::commit::CommittedBlock;
+use crate::host::{Channel, ChannelState};
+use crate::ingress::{BlockSource, EndSource, SourceError};
+use crate::limits::FEED_RETRY_WAIT;
+use crate::notify::CommitListener;
+use crate::pipeline::{Pipeline, PipelineOptions, Report, Stop};
+use crate::sys::clock::Clock;
+use crate::types::{BlockNumber, ChannelId};
+use crate::verify::ChainTip;
+
+/// Where channels' blocks come from.
+pub trait Feed: Send + Sync + fmt::Debug {
+    /// A source of a channel's blocks from its height on.
+    ///
+    /// # Errors
+    /// There is none now; it is tried again.
+    fn open<'c>(&self, channel: &'c Channel) -> Result<Box<dyn FeedSource + 'c>, SourceError>;
+}
+
+/// A source that goes on after one of its blocks was refused.
+pub trait FeedSource: BlockSource {
+    /// Ends the source for good, from another thread.
+    fn stopper(&self) -> Arc<dyn EndSource>;
+
+    /// The pipeline refused a block behind `tip`: another one is wanted, from somebody else.
+    fn rejected(&mut self, tip: ChainTip, problem: String);
+}
+
+/// What a channel's pipeline counts.
+#[derive(Debug, Clone)]
+pub struct RunnerReport {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its stages and queues; `None` before the first run.
+    pub pipeline: Option<Report>,
+    /// Transactions committed since the peer started.
+    pub transactions: u64,
+}
+
+/// A channel at work.
+pub(super) struct Runner {
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+struct Shared {
+    channel: Arc<Channel>,
+    feed: Arc<dyn Feed>,
+    clock: Arc<dyn Clock>,
+    options: PipelineOptions,
+    ending: AtomicBool,
+    /// Ends the source that is in use.
+    ender: Mutex<Option<Arc<dyn EndSource>>>,
+    report: Mutex<Option<Report>>,
+    transactions: AtomicU64,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runner")
+            .field(self.shared.channel.id())
+            .finish()
+    }
+}
+
+impl Runner {
+    pub(super) fn start(
+        channel: Arc<Channel>,
+        feed: &Arc<dyn Feed>,
+        clock: &Arc<dyn Clock>,
+        options: PipelineOptions,
+    ) -> Result<Self, PeerError> {
+        let shared = Arc::new(Shared {
+            channel,
+            feed: Arc::clone(feed),
+            clock: Arc::clone(clock),
+            options,
+            ending: AtomicBool::new(false),
+            ender: Mutex::default(),
+            report: Mutex::default(),
+            transactions: AtomicU64::new(0),
+        });
+        let thread = thread::Builder::new().name("channel".to_owned());
+        let of_thread = Arc::clone(&shared);
+        let thread = thread
+            .spawn(move || of_thread.run())
+            .map_err(PeerError::Thread)?;
+        Ok(Self { shared, thread })
+    }
+
+    pub(super) fn report(&self) -> RunnerReport {
+        let shared = &self.shared;
+        let report = shared.report.lock().unwrap_or_else(PoisonError::into_inner);
+        RunnerReport {
+            channel: shared.channel.id().clone(),
+            pipeline: report.clone(),
+            // Ordering: a count.
+            transactions: shared.transactions.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.shared.end();
+    }
+
+    pub(super) fn join(self) {
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            self.shared.channel.set_state(ChannelState::Stopped {
+                why: "its thread ended by a panic; this is a bug of heddle, please report it"
+                    .to_owned(),
+            });
+        }
+    }
+}
+
+impl Shared {
+    fn end(&self) {
+        // Ordering: with the lock, either the thread sees the flag, or this sees its source.
+        self.ending.store(true, Ordering::SeqCst);
+        let ender = self.ender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ender) = &*ender {
+            ender.end();
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
+    }
+
+    /// Runs the pipeline until the peer ends, or the channel stops for a reason that trying again does
+    /// not change.
+    fn run(&self) {
+        let ledger = Arc::clone(self.channel.ledger());
+        let mut pipeline = match Pipeline::new(&ledger, &self.clock, self.options) {
+            Ok(pipeline) => pipeline,
+            Err(stop) => return self.stopped(&stop),
+        };
+        while !self.is_ending() {
+            match self.feed.open(&self.channel) {
+                Ok(mut source) => {
+                    self.remember(source.stopper());
+                    if let Err(stop) = self.run_source(&mut pipeline, &mut *source) {
+                        return self.stopped(&stop);
+                    }
+                }
+                Err(error) => self.log(&error),
+            }
+            self.wait();
+        }
+    }
+
+    /// Runs the pipeline until the source has no more.
+    ///
+    /// # Errors
+    /// The channel stops.
+    fn run_source(
+        &self,
+        pipeline: &mut Pipeline<'_>,
+        source: &mut (dyn FeedSource + '_),
+    ) -> Result<(), Stop> {
+        loop {
+            let outcome = pipeline.run(source, &mut Listener(self));
+            let report = pipeline.gauges().read();
+            *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+            match outcome {
+                Err(stop) if stop.blames_source() => {
+                    self.log(&stop);
+                    let info = self.channel.info()?;
+                    let number = info.height.checked_sub(1).map(BlockNumber);
+                    let Some((number, header_hash)) = number.zip(info.header_hash) else {
+                        return Err(stop);
+                    };
+                    let tip = ChainTip {
+                        number,
+                        header_hash,
+                    };
+                    source.rejected(tip, one_line(&stop));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn remember(&self, ender: Arc<dyn EndSource>) {
+        let mut known = self.ender.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_ending() {
+            ender.end();
+        }
+        *known = Some(ender);
+    }
+
+    fn wait(&self) {
+        if !self.is_ending() {
+            thread::park_timeout(FEED_RETRY_WAIT);
+        }
+    }
+
+    fn log(&self, stop: &dyn std::error::Error) {
+        let (channel, why) = (self.channel.id(), one_line(stop));
+        tracing::warn!(%channel, %why, "a block was refused; its source is asked again");
+    }
+
+    fn stopped(&self, stop: &dyn std::error::Error) {
+        let (channel, why) = (self.channel.id(), one_line(stop));
+        tracing::error!(%channel, %why, "the channel stops");
+        self.channel.set_state(ChannelState::Stopped { why });
+    }
+}
+
+struct Listener<'s>(&'s Shared);
+
+impl CommitListener for Listener<'_> {
+    fn committed(&mut self, block: &CommittedBlock) {
+        let transactions = block.validated().codes().len() as u64;
+        // Ordering: a count.
+        self.0
+            .transactions
+            .fetch_add(transactions, Ordering::Relaxed);
+        if let Err(stop) = self.0.channel.committed(block) {
+            self.0.log(&stop);
+        }
+    }
+}
+
+/// A source of one block.
+#[derive(Debug)]
+pub struct OneBlock(Option<Bytes>);
+
+impl OneBlock {
+    /// A source of this block.
+    #[must_use]
+    pub fn new(block: Bytes) -> Self {
+        Self(Some(block))
+    }
+}
+
+impl BlockSource for OneBlock {
+    fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
+        Ok(self.0.take())
+    }
+}
