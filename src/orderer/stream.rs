@@ -131,15 +131,15 @@ fn status(code: i32) -> Event {
 
 /// The call ended with an error: of the connection, of the server, or because of what it sent.
 fn ended(status: &Status) -> Event {
-    match status.code() {
-        // What this side's reader says of a message that is too large.
-        Code::OutOfRange => unasked(format!(
+    // What this side's reader says of a message that is too large.
+    if status.code() == Code::OutOfRange {
+        return unasked(format!(
             "a message of more than {} bytes ({})",
             limits::ORDERER_ANSWER_BYTES_MAX,
             status.message()
-        )),
-        _ => broken(format!("{:?}: {}", status.code(), causes(status))),
+        ));
     }
+    broken(format!("{:?}: {}", status.code(), causes(status)))
 }
 
 /// An error and what it comes from, in one line.
