@@ -20,7 +20,7 @@ use crate::client::{Caller, Endpoint, SeekTo, TlsFiles};
 use crate::ledger::Ledger;
 use crate::msp::SigningIdentity;
 use crate::proto::common::metadata_index;
-use crate::proto::messages::common::{Block, BlockchainInfo, LastConfig, Metadata};
+use crate::proto::messages::common::{Block, BlockchainInfo, Envelope, LastConfig, Metadata};
 use crate::proto::messages::protos::ChannelQueryResponse;
 use crate::types::ChannelId;
 
@@ -34,6 +34,8 @@ pub(super) enum ChannelCommand {
     Getinfo(GetinfoArgs),
     /// Fetch a block from an orderer, or from the peer where no orderer is given
     Fetch(FetchArgs),
+    /// Send a signed config update to an orderer
+    Update(UpdateArgs),
     /// Remove a channel's ledger from this machine; the peer must not be running
     Unjoin(UnjoinArgs),
 }
@@ -105,6 +107,18 @@ pub(super) struct FetchArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct UpdateArgs {
+    /// The config update, an envelope
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// The channel
+    #[arg(short, long = "channelID", value_name = "NAME")]
+    channel: String,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct UnjoinArgs {
     /// The channel
     #[arg(short, long = "channelID", value_name = "NAME")]
@@ -128,6 +142,7 @@ pub(super) fn channel(command: &ChannelCommand) -> Result<ExitCode, CliError> {
             ChannelCommand::List(connection) => list(connection).await,
             ChannelCommand::Getinfo(args) => getinfo(args).await,
             ChannelCommand::Fetch(args) => fetch(args).await,
+            ChannelCommand::Update(args) => update(args).await,
             ChannelCommand::Unjoin(args) => unjoin(args),
         }
     })
@@ -198,6 +213,25 @@ async fn fetch(args: &FetchArgs) -> Result<ExitCode, CliError> {
     })?;
     let number = block.header.map_or(0, |header| header.number);
     print(&format!("block {number} written to {}\n", path.display()))
+}
+
+async fn update(args: &UpdateArgs) -> Result<ExitCode, CliError> {
+    let path = &args.file;
+    let bytes = fs::read(path).map_err(|source| CliError::Input {
+        path: path.clone(),
+        source,
+    })?;
+    let envelope = Envelope::decode(bytes.as_slice())
+        .map_err(|_| CliError::NotUpdate { path: path.clone() })?;
+    if args.connection.orderer.is_none() {
+        return Err(CliError::NoOrderer);
+    }
+    let orderer = args.connection.orderer().await?;
+    orderer.broadcast(envelope).await?;
+    let channel = &args.channel;
+    print(&format!(
+        "Successfully submitted channel update to {channel}\n"
+    ))
 }
 
 impl FetchArgs {

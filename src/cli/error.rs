@@ -148,6 +148,15 @@ pub(crate) enum CliError {
         /// What was given.
         which: String,
     },
+    /// Not a config update.
+    #[error("{path} is no config update: expected an envelope, as 'netgen update' writes it")]
+    NotUpdate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nobody to send to.
+    #[error("expected the orderer's address: --orderer HOST:PORT")]
+    NoOrderer,
     /// What came back is something else.
     #[error("the answer has no {what}")]
     Answer {

@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 use super::envelope::{SeekTo, proposal, seek};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::msp::SigningIdentity;
-use crate::proto::messages::common::{Block, Status};
+use crate::proto::messages::common::{Block, Envelope, Status};
 use crate::proto::messages::orderer::atomic_broadcast_client::AtomicBroadcastClient;
 use crate::proto::messages::orderer::deliver_response::Type as OrdererAnswer;
 use crate::proto::messages::protos::deliver_client::DeliverClient;
@@ -155,15 +155,32 @@ impl Caller {
         Err(CallError::Incomplete { part: "status" })
     }
 
+    /// Sends a transaction or a config update to an orderer.
+    ///
+    /// # Errors
+    /// It does not take it.
+    pub async fn broadcast(&self, envelope: Envelope) -> Result<(), CallError> {
+        let mut orderer = AtomicBroadcastClient::new(self.connection.clone())
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let requests = tokio_stream::once(envelope).chain(tokio_stream::pending());
+        let mut answers = orderer.broadcast(requests).await?.into_inner();
+        let answer = answers.next().await;
+        let answer = answer.ok_or(CallError::Incomplete { part: "status" })??;
+        if answer.status == i32::from(Status::Success) {
+            return Ok(());
+        }
+        Err(CallError::Refused {
+            status: answer.status,
+            message: answer.info,
+        })
+    }
+
     /// One request, and then silence: the stream stays open until the answer is there.
     fn requests(
         &self,
         channel: &str,
         to: SeekTo,
-    ) -> Result<
-        impl tokio_stream::Stream<Item = crate::proto::messages::common::Envelope> + use<>,
-        CallError,
-    > {
+    ) -> Result<impl tokio_stream::Stream<Item = Envelope> + use<>, CallError> {
         let now = self.clock.unix_micros();
         let nonce = random::bytes()?;
         let envelope = seek(&self.identity, channel, to, self.tls_cert_hash, now, nonce);

@@ -49,7 +49,7 @@ pub enum ExpiryLevel {
     Expired,
 }
 
-/// When a certificate ends. [`fmt::Display`] needs a time: see [`Expiry::message`].
+/// When a certificate ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expiry {
     /// What the certificate is for.
@@ -85,8 +85,8 @@ impl Expiry {
     pub fn level(&self, now: i64) -> ExpiryLevel {
         match self.seconds_left(now) {
             ..0 => ExpiryLevel::Expired,
-            0..=WEEK => ExpiryLevel::Week,
-            0..=MONTH => ExpiryLevel::Month,
+            left if left <= WEEK => ExpiryLevel::Week,
+            left if left <= MONTH => ExpiryLevel::Month,
             _ => ExpiryLevel::Distant,
         }
     }

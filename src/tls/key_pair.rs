@@ -1,6 +1,6 @@
 //! A certificate with its key, from two files that may change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -111,7 +111,7 @@ struct Files {
 }
 
 impl Files {
-    fn read(cert_file: &PathBuf, key_file: &PathBuf) -> Result<Self, TlsError> {
+    fn read(cert_file: &Path, key_file: &Path) -> Result<Self, TlsError> {
         Ok(Self {
             certs: read(cert_file)?,
             key: read(key_file)?,
@@ -122,30 +122,30 @@ impl Files {
         sha256_parts(&[&self.certs, b"\0", &self.key])
     }
 
-    fn parse(&self, cert_file: &PathBuf, key_file: &PathBuf) -> Result<Current, TlsError> {
+    fn parse(&self, cert_file: &Path, key_file: &Path) -> Result<Current, TlsError> {
         let mut chain = Vec::new();
         for block in pem::blocks(&self.certs).filter(|block| block.label == CERTIFICATE) {
             let certificate = Certificate::parse(&block.bytes);
             chain.push(certificate.map_err(|source| TlsError::Certificate {
-                path: cert_file.clone(),
+                path: cert_file.to_owned(),
                 position: chain.len() + 1,
                 source,
             })?);
         }
         let Some(leaf) = chain.first().cloned() else {
             return Err(TlsError::NoCertificate {
-                path: cert_file.clone(),
+                path: cert_file.to_owned(),
             });
         };
         let key = pem::blocks(&self.key).find_map(private_key);
         let key = key.ok_or_else(|| TlsError::NoKey {
-            path: key_file.clone(),
+            path: key_file.to_owned(),
         })?;
         let key = provider()
             .key_provider
             .load_private_key(key)
             .map_err(|source| TlsError::Key {
-                path: key_file.clone(),
+                path: key_file.to_owned(),
                 source,
             })?;
         let belongs = key
@@ -153,8 +153,8 @@ impl Files {
             .is_none_or(|info| info.as_ref() == leaf.raw_public_key_info());
         if !belongs {
             return Err(TlsError::KeyMismatch {
-                cert_file: cert_file.clone(),
-                key_file: key_file.clone(),
+                cert_file: cert_file.to_owned(),
+                key_file: key_file.to_owned(),
             });
         }
         let der = |certificate: &Certificate| CertificateDer::from(certificate.raw().to_vec());

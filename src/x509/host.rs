@@ -39,7 +39,7 @@ fn is_address(bytes: &[u8], ip: IpAddr) -> bool {
 
 /// Letters, digits, `_` and inner dashes; the first label of a pattern may be `*`, but not the only one.
 // Fabric: Go's x509 validHostname.
-fn is_valid(name: &[u8], pattern: bool) -> bool {
+pub(super) fn is_valid(name: &[u8], pattern: bool) -> bool {
     let name = match name.strip_suffix(b".") {
         Some(rest) if !pattern => rest,
         _ => name,
@@ -58,7 +58,7 @@ fn is_valid(name: &[u8], pattern: bool) -> bool {
 }
 
 // Fabric: Go's x509 matchHostnames.
-fn matches_labels(pattern: &[u8], host: &[u8]) -> bool {
+pub(super) fn matches_labels(pattern: &[u8], host: &[u8]) -> bool {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let labels = |name| <[u8]>::split(name, |byte: &u8| *byte == b'.');
     labels(pattern).count() == labels(host).count()
@@ -71,7 +71,7 @@ fn matches_labels(pattern: &[u8], host: &[u8]) -> bool {
 }
 
 // Fabric: Go's x509 matchExactly.
-fn is_exactly(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn is_exactly(one: &[u8], other: &[u8]) -> bool {
     let is_name = |name: &[u8]| !name.is_empty() && name != b".";
     is_name(one) && is_name(other) && one.eq_ignore_ascii_case(other)
 }

@@ -5,6 +5,7 @@
 
 mod chains;
 mod constraints;
+mod host;
 mod lists;
 mod names;
 mod parsing;

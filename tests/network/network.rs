@@ -1,0 +1,356 @@
+//! The programs and their folders.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const HEDDLE: &str = env!("CARGO_BIN_EXE_heddle");
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Programs of the workspace's tools, built where they are not there.
+fn tool(name: &str) -> PathBuf {
+    let folder = Path::new(HEDDLE).parent().expect("a folder");
+    let program = folder.join(name);
+    if !program.exists() {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "-p", name]);
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo").success(), "{name} builds");
+    }
+    program
+}
+
+fn succeed(command: &mut Command) -> String {
+    let (ok, text) = outcome(&command.output().expect("it starts"));
+    assert!(ok, "{command:?}: {text}");
+    text
+}
+
+fn outcome(output: &Output) -> (bool, String) {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output.status.success(), text)
+}
+
+/// A program at work; killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts a program, and waits for the first line that it prints.
+    fn start(command: &mut Command, log: &Path) -> (Self, String) {
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log");
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn();
+        let mut running = Self(child.expect("it starts"));
+        let stdout = running.0.stdout.take().expect("a pipe");
+        let mut lines = BufReader::new(stdout);
+        let mut text = String::new();
+        while !text.contains(" on ") {
+            let mut line = String::new();
+            let read = lines.read_line(&mut line).expect("a line");
+            assert!(read > 0, "{command:?} ended: {text}");
+            text.push_str(&line);
+        }
+        // What it prints later goes nowhere, but must not block it.
+        thread::spawn(move || drop(lines.read_to_end(&mut Vec::new())));
+        (running, text)
+    }
+}
+
+/// `127.0.0.1:PORT` after a word in what a program printed.
+fn address_after(text: &str, word: &str) -> String {
+    let (_, rest) = text.split_once(word).expect("an address");
+    let end = rest.find([',', '\n', ' ']).unwrap_or(rest.len());
+    rest[..end].to_owned()
+}
+
+pub(crate) struct Network {
+    folder: TempDir,
+}
+
+pub(crate) struct Orderer {
+    _running: Running,
+    address: String,
+}
+
+pub(crate) struct Peer {
+    org: String,
+    root: PathBuf,
+    crypto: PathBuf,
+    genesis: String,
+    running: Option<Running>,
+    clients: String,
+    operations: String,
+}
+
+impl Network {
+    /// Organizations 1 to 3 with a channel, and a fourth beside it. The orderer's port is chosen first.
+    pub(crate) fn make() -> Self {
+        let network = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let org = |n: usize| {
+            format!("  - {{name: Org{n}, domain: org{n}.example.com, peers: 1, users: 1}}\n")
+        };
+        let orgs: String = (1..=3).map(org).collect();
+        let yaml = format!(
+            "organizations:\n{orgs}orderers:\n  - name: Orderer\n    domain: example.com\n    \
+             nodes: [{{name: orderer, address: \"127.0.0.1:{port}\"}}]\n\
+             channels:\n  - {{name: mychannel, batch: {{timeout: 100ms}}}}\n"
+        );
+        network.netgen("net", &yaml);
+        let fourth = format!("organizations:\n{}", org(4));
+        network.netgen("net4", &fourth);
+        network
+    }
+
+    fn netgen(&self, out: &str, yaml: &str) {
+        let config = self.path(&format!("{out}.yaml"));
+        fs::write(&config, yaml).expect("it is written");
+        let mut netgen = Command::new(tool("netgen"));
+        netgen.arg("--config").arg(config);
+        succeed(netgen.arg("--out").arg(self.path(out)));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn genesis(&self) -> String {
+        let path = self.path("net/mychannel.block");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+
+    fn crypto_of(&self, org: &str) -> PathBuf {
+        let net = if org == "Org4" { "net4" } else { "net" };
+        let crypto = self.path(net).join("crypto-config");
+        if org == "Orderer" {
+            crypto.join("ordererOrganizations/example.com")
+        } else {
+            let domain = format!("{}.example.com", org.to_lowercase());
+            crypto.join("peerOrganizations").join(domain)
+        }
+    }
+
+    fn admin_of(&self, org: &str) -> PathBuf {
+        let domain = match org {
+            "Orderer" => "example.com".to_owned(),
+            org => format!("{}.example.com", org.to_lowercase()),
+        };
+        let admin = format!("users/Admin@{domain}/msp");
+        self.crypto_of(org).join(admin)
+    }
+
+    pub(crate) fn orderer(&self) -> Orderer {
+        let node = self
+            .crypto_of("Orderer")
+            .join("orderers/orderer.example.com");
+        let yaml = fs::read_to_string(self.path("net.yaml")).expect("the network");
+        let address = address_after(&yaml, "address: \"").replace(['"', '}', ']'], "");
+        let mut orderer = Command::new(tool("devorderer"));
+        orderer.arg("start").arg("--data").arg(self.path("orderer"));
+        orderer.arg("--genesis").arg(self.genesis());
+        orderer.arg("--msp").arg(node.join("msp"));
+        orderer.arg("--tls-cert").arg(node.join("tls/server.crt"));
+        orderer.arg("--tls-key").arg(node.join("tls/server.key"));
+        orderer.arg("--listen").arg(&address);
+        let (running, _) = Running::start(&mut orderer, &self.path("orderer.log"));
+        Orderer {
+            _running: running,
+            address,
+        }
+    }
+
+    pub(crate) fn peer(&self, org: &str) -> Peer {
+        let mut peer = Peer {
+            org: org.to_owned(),
+            root: self.path(org),
+            crypto: self.crypto_of(org),
+            genesis: self.genesis(),
+            running: None,
+            clients: "127.0.0.1:0".to_owned(),
+            operations: "127.0.0.1:0".to_owned(),
+        };
+        fs::create_dir_all(&peer.root).expect("a folder");
+        peer.start();
+        peer
+    }
+
+    /// Sends a config update, edited from the last config block of a peer.
+    pub(crate) fn update(&self, orderer: &Orderer, peer: &Peer, edits: &str, signers: &[&str]) {
+        let (config, edit, update) = (
+            self.path("config.block"),
+            self.path("edits.yaml"),
+            self.path("update.tx"),
+        );
+        fs::write(&edit, edits).expect("it is written");
+        let node = self
+            .crypto_of("Orderer")
+            .join("orderers/orderer.example.com");
+        let ca = node.join("tls/ca.crt");
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let tls = [
+            "-c",
+            "mychannel",
+            "-o",
+            &orderer.address,
+            "--tls",
+            "--cafile",
+        ];
+        let ca = text(&ca);
+        let fetched = peer.run(&[&["fetch", "config", &text(&config)], &tls[..], &[&ca]].concat());
+        assert!(fetched.contains("written"), "{fetched}");
+        let mut netgen = Command::new(tool("netgen"));
+        netgen.arg("update").arg("--block").arg(&config);
+        netgen.arg("--edit").arg(&edit).arg("--out").arg(&update);
+        for org in signers {
+            let msp = self.admin_of(org);
+            netgen
+                .arg("--sign")
+                .arg(format!("{org}MSP={}", msp.display()));
+        }
+        succeed(&mut netgen);
+        let sent = peer.run(&[&["update", "-f", &text(&update)], &tls[..], &[&ca]].concat());
+        assert!(sent.contains("Successfully"), "{sent}");
+    }
+
+    pub(crate) fn add_organization(&self, orderer: &Orderer, peer: &Peer, org: &str) {
+        let msp = self.crypto_of(org).join("msp");
+        let edits = format!(
+            "edits: [{{add_organization: {{name: {org}, msp_folder: {}, section: application}}}}]",
+            msp.display()
+        );
+        self.update(orderer, peer, &edits, &["Org1", "Org2", "Org3"]);
+    }
+}
+
+impl Peer {
+    /// Starts the peer, where it was before if it was anywhere.
+    pub(crate) fn start(&mut self) {
+        let name = format!("peer0.{}.example.com", self.org.to_lowercase());
+        let node = self.crypto.join("peers").join(name);
+        let yaml = format!(
+            "peer:\n  id: peer0\n  listenAddress: {}\n  address: {}\n  localMspId: {}MSP\n  \
+             mspConfigPath: {node}/msp\n  fileSystemPath: {}\n  tls:\n    enabled: true\n    \
+             cert: {{file: {node}/tls/server.crt}}\n    key: {{file: {node}/tls/server.key}}\n    \
+             rootcert: {{file: {node}/tls/ca.crt}}\n\
+             operations: {{listenAddress: {}}}\nmetrics: {{provider: prometheus}}\n",
+            self.clients,
+            self.clients,
+            self.org,
+            self.root.display(),
+            self.operations,
+            node = node.display(),
+        );
+        fs::write(self.root.join("core.yaml"), yaml).expect("it is written");
+        let mut heddle = Command::new(HEDDLE);
+        heddle.args(["node", "start"]);
+        heddle.env("FABRIC_CFG_PATH", &self.root);
+        let (running, text) = Running::start(&mut heddle, &self.root.join("log"));
+        self.clients = address_after(&text, "clients on ");
+        self.operations = address_after(&text, "operations on ");
+        self.running = Some(running);
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.running = None;
+    }
+
+    pub(crate) fn join(&self) {
+        let joined = self.run(&["join", "-b", &self.genesis]);
+        assert!(joined.contains("Successfully"), "{joined}");
+    }
+
+    /// `heddle channel` as the organization's admin.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        self.run_as("Admin", arguments)
+    }
+
+    pub(crate) fn run_as_user(&self, arguments: &[&str]) -> String {
+        self.run_as("User1", arguments)
+    }
+
+    fn run_as(&self, who: &str, arguments: &[&str]) -> String {
+        let domain = format!("{}.example.com", self.org.to_lowercase());
+        let msp = self.crypto.join(format!("users/{who}@{domain}/msp"));
+        let ca = self.crypto.join(format!("peers/peer0.{domain}/tls/ca.crt"));
+        let mut heddle = Command::new(HEDDLE);
+        heddle.arg("channel").args(arguments);
+        heddle.env("CORE_PEER_ADDRESS", &self.clients);
+        heddle.env("CORE_PEER_LOCALMSPID", format!("{}MSP", self.org));
+        heddle.env("CORE_PEER_MSPCONFIGPATH", msp);
+        heddle.env("CORE_PEER_TLS_ENABLED", "true");
+        heddle.env("CORE_PEER_TLS_ROOTCERT_FILE", ca);
+        outcome(&heddle.output().expect("it starts")).1
+    }
+
+    /// Waits for a height: what the peer then says of its ledger.
+    pub(crate) fn wait_for(&self, height: u64) -> String {
+        let begin = Instant::now();
+        loop {
+            let info = self.run(&["getinfo", "-c", "mychannel"]);
+            if info.contains(&format!("\"height\":{height},")) {
+                return info;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{}: {info}, not {height}",
+                self.org
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What `/healthz` says.
+    pub(crate) fn health(&self) -> String {
+        let mut stream = TcpStream::connect(&self.operations).expect("a connection");
+        let request = "GET /healthz HTTP/1.1\r\nHost: peer\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// SIGTERM, and what is in the ledger afterwards: its info and its state.
+    pub(crate) fn stop(mut self) -> (String, String) {
+        let mut running = self.running.take().expect("it runs");
+        let pid = running.0.id().to_string();
+        succeed(Command::new("kill").args(["-TERM", &pid]));
+        let status = running.0.wait().expect("it ends");
+        assert!(status.success(), "{}: {status}", self.org);
+        let data = self.root.join("ledgers");
+        let ledger = |command: &[&str]| {
+            let mut heddle = Command::new(HEDDLE);
+            heddle.arg("ledger").args(command).arg("--data").arg(&data);
+            succeed(heddle.args(["--channel", "mychannel"]))
+        };
+        let info = ledger(&["info", "--json"]);
+        let info = info.replace(data.to_str().expect("UTF-8"), "");
+        (info, ledger(&["export", "--state"]))
+    }
+}
