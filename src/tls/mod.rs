@@ -27,6 +27,9 @@ mod key_pair;
 mod server;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use authorities::{add_pem, read_authorities};
 pub use client::ClientTls;
 pub use connect::{Connector, endpoint};

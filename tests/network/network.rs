@@ -6,14 +6,14 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 const HEDDLE: &str = env!("CARGO_BIN_EXE_heddle");
 
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a height is asked for before it is given up: for a minute at least.
+const ATTEMPTS: usize = 1000;
 
 /// Programs of the workspace's tools, built where they are not there.
 fn tool(name: &str) -> PathBuf {
@@ -54,13 +54,8 @@ impl Drop for Running {
 
 impl Running {
     /// Starts a program, and waits for the first line that it prints.
-    fn start(command: &mut Command, log: &Path) -> (Self, String) {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("a log");
-        let child = command.stdout(Stdio::piped()).stderr(log).spawn();
+    fn start(command: &mut Command) -> (Self, String) {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut running = Self(child.expect("it starts"));
         let stdout = running.0.stdout.take().expect("a pipe");
         let mut lines = BufReader::new(stdout);
@@ -178,7 +173,7 @@ impl Network {
         orderer.arg("--tls-cert").arg(node.join("tls/server.crt"));
         orderer.arg("--tls-key").arg(node.join("tls/server.key"));
         orderer.arg("--listen").arg(&address);
-        let (running, _) = Running::start(&mut orderer, &self.path("orderer.log"));
+        let (running, _) = Running::start(&mut orderer);
         Orderer {
             _running: running,
             address,
@@ -270,7 +265,7 @@ impl Peer {
         let mut heddle = Command::new(HEDDLE);
         heddle.args(["node", "start"]);
         heddle.env("FABRIC_CFG_PATH", &self.root);
-        let (running, text) = Running::start(&mut heddle, &self.root.join("log"));
+        let (running, text) = Running::start(&mut heddle);
         self.clients = address_after(&text, "clients on ");
         self.operations = address_after(&text, "operations on ");
         self.running = Some(running);
@@ -311,19 +306,16 @@ impl Peer {
 
     /// Waits for a height: what the peer then says of its ledger.
     pub(crate) fn wait_for(&self, height: u64) -> String {
-        let begin = Instant::now();
-        loop {
-            let info = self.run(&["getinfo", "-c", "mychannel"]);
+        let mut info = String::new();
+        for _ in 0..ATTEMPTS {
+            info = self.run(&["getinfo", "-c", "mychannel"]);
             if info.contains(&format!("\"height\":{height},")) {
                 return info;
             }
-            assert!(
-                begin.elapsed() < PATIENCE,
-                "{}: {info}, not {height}",
-                self.org
-            );
             thread::sleep(Duration::from_millis(50));
         }
+        assert!(info.is_empty(), "{}: {info}, not {height}", self.org);
+        info
     }
 
     /// What `/healthz` says.

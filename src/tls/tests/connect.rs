@@ -1,0 +1,65 @@
+//! gRPC over loopback: a server of tonic behind our acceptor, a client of tonic over our connector.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::kit::{Authority, Folder, Wanted, clock};
+use super::{client, client_of};
+use crate::tls::{Connector, ServerTls, endpoint};
+
+/// An error with its sources, in one line.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn calls_go_through() {
+    let authority = Authority::root("ca");
+    let folder = Folder::new();
+    let tls = folder.peer_tls(&authority.issue(&Wanted::default()), Some(&authority));
+    let acceptor = TlsAcceptor::from(ServerTls::of_peer(&tls, clock()).unwrap().config());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let streams = TcpListenerStream::new(listener)
+        .then(move |stream| {
+            let acceptor = acceptor.clone();
+            async move { acceptor.accept(stream?).await }
+        })
+        .filter(Result::is_ok);
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    let server = Server::builder()
+        .add_service(health)
+        .serve_with_incoming(streams);
+    let server = tokio::spawn(server);
+
+    let reached = endpoint(&address, true)
+        .unwrap()
+        .connect_timeout(Duration::from_secs(30));
+    let connect = |config| reached.connect_with_connector(Connector::new(config));
+    let channel = connect(client_of(&tls, &authority.pem)).await.unwrap();
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(answer.get_ref().status(), ServingStatus::Serving);
+
+    let other = Authority::root("other");
+    let error = connect(client(&other.pem)).await.unwrap_err();
+    let error = whole(&error);
+    assert!(error.contains("none of the 1 TLS authorities"), "{error}");
+    server.abort();
+}
