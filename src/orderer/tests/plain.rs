@@ -131,7 +131,7 @@ fn endpoints_are_those_of_the_organizations_or_overridden() {
     let addresses: Vec<&String> = found.iter().map(|found| &found.address).collect();
     assert_eq!(addresses, [&bed.addresses[0], &bed.addresses[1]]);
     let root = super::bed::authority("tls").pem;
-    assert_eq!(found[0].tls_roots, [root.clone()]);
+    assert_eq!(found[0].tls_roots, std::slice::from_ref(&root));
     let other = AddressOverride {
         from: bed.addresses[0].clone(),
         to: "elsewhere:1".to_owned(),
