@@ -28,7 +28,7 @@ fn three_peers_follow_an_orderer_through_a_kill_and_new_organizations() {
     assert!(again.contains("already"), "{again}");
 
     for round in 1..=3 {
-        let timeout = format!("edits: [{{set_batch: {{timeout: {round}00ms}}}}]");
+        let timeout = format!("edits: [{{set_batch: {{timeout: {round}50ms}}}}]");
         network.update(&orderer, &peers[0], &timeout, &["Orderer"]);
         all_at(&peers, round + 1);
     }

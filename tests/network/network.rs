@@ -1,7 +1,7 @@
 //! The programs and their folders.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -42,6 +42,15 @@ fn outcome(output: &Output) -> (bool, String) {
     (output.status.success(), text)
 }
 
+/// Where a program says that it is ready.
+#[derive(Clone, Copy, PartialEq)]
+enum Says {
+    /// On standard output.
+    Results,
+    /// On standard error.
+    Messages,
+}
+
 /// A program at work; killed when it is dropped.
 struct Running(Child);
 
@@ -53,12 +62,19 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Starts a program, and waits for the first line that it prints.
-    fn start(command: &mut Command) -> (Self, String) {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    /// Starts a program, and waits until it says on which addresses it is.
+    fn start(command: &mut Command, says: Says) -> (Self, String) {
+        let (stdout, stderr) = match says {
+            Says::Results => (Stdio::piped(), Stdio::null()),
+            Says::Messages => (Stdio::null(), Stdio::piped()),
+        };
+        let child = command.stdout(stdout).stderr(stderr).spawn();
         let mut running = Self(child.expect("it starts"));
-        let stdout = running.0.stdout.take().expect("a pipe");
-        let mut lines = BufReader::new(stdout);
+        let output: Box<dyn Read + Send> = match says {
+            Says::Results => Box::new(running.0.stdout.take().expect("a pipe")),
+            Says::Messages => Box::new(running.0.stderr.take().expect("a pipe")),
+        };
+        let mut lines = BufReader::new(output);
         let mut text = String::new();
         while !text.contains(" on ") {
             let mut line = String::new();
@@ -173,7 +189,7 @@ impl Network {
         orderer.arg("--tls-cert").arg(node.join("tls/server.crt"));
         orderer.arg("--tls-key").arg(node.join("tls/server.key"));
         orderer.arg("--listen").arg(&address);
-        let (running, _) = Running::start(&mut orderer);
+        let (running, _) = Running::start(&mut orderer, Says::Messages);
         Orderer {
             _running: running,
             address,
@@ -265,7 +281,7 @@ impl Peer {
         let mut heddle = Command::new(HEDDLE);
         heddle.args(["node", "start"]);
         heddle.env("FABRIC_CFG_PATH", &self.root);
-        let (running, text) = Running::start(&mut heddle);
+        let (running, text) = Running::start(&mut heddle, Says::Results);
         self.clients = address_after(&text, "clients on ");
         self.operations = address_after(&text, "operations on ");
         self.running = Some(running);
