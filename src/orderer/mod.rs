@@ -25,7 +25,6 @@ mod seek;
 mod source;
 mod status;
 mod stream;
-mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -35,4 +34,3 @@ pub use endpoints::{AddressOverride, endpoints, is_bft};
 pub use options::OrdererOptions;
 pub use source::OrdererSource;
 pub use status::{OrdererReading, OrdererStatus};
-pub use tls::{OrdererTls, TlsClient};

@@ -1,10 +1,14 @@
 //! How the orderer client behaves: `peer.deliveryclient`, `peer.keepalive.deliveryClient`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::CoreOptions;
 use super::endpoints::AddressOverride;
-use super::tls::OrdererTls;
+use crate::config::{DeliverPolicy, PeerConfig};
+use crate::limits::MSP_FILE_BYTES_MAX;
+use crate::sys::storage::read_file;
+use crate::tls::{ClientTls, TlsError};
 
 /// The settings of one peer, the same for all its channels.
 #[derive(Debug, Clone)]
@@ -16,7 +20,9 @@ pub struct OrdererOptions {
     /// `peer.keepalive.deliveryClient.timeout`
     pub keepalive_timeout: Duration,
     /// `None` for connections in the clear: `peer.tls.enabled` is false.
-    pub tls: Option<OrdererTls>,
+    pub tls: Option<Arc<ClientTls>>,
+    /// Whether headers are asked for in BFT channels (`peer.deliveryclient.policy` is `cluster`).
+    pub headers: bool,
     /// `peer.deliveryclient.addressOverrides`
     pub overrides: Vec<AddressOverride>,
 }
@@ -34,6 +40,46 @@ impl Default for CoreOptions {
     }
 }
 
+impl OrdererOptions {
+    /// What `core.yaml` says. `tls` is the peer as a client, where it has TLS.
+    ///
+    /// # Errors
+    /// A file of authorities that an address override names cannot be read.
+    pub fn of(config: &PeerConfig, tls: Option<Arc<ClientTls>>) -> Result<Self, TlsError> {
+        let client = &config.deliveryclient;
+        let mut overrides = Vec::new();
+        for other in &client.address_overrides {
+            let read = |path: &std::path::PathBuf| {
+                let text = read_file(path, MSP_FILE_BYTES_MAX);
+                text.map_err(|source| TlsError::Read {
+                    path: path.clone(),
+                    source,
+                })
+            };
+            let roots = other.ca_certs_file.as_ref().map(read).transpose()?;
+            overrides.push(AddressOverride {
+                from: other.from.clone(),
+                to: other.to.clone(),
+                tls_roots: roots.map(|roots| vec![roots]),
+            });
+        }
+        Ok(Self {
+            core: CoreOptions {
+                retry_wait_min: client.minimal_reconnect_interval,
+                retry_wait_max: client.reconnect_backoff_threshold,
+                connect_wait: client.conn_timeout,
+                withheld_wait: client.block_censorship_timeout,
+                ..CoreOptions::default()
+            },
+            keepalive_interval: config.keepalive.delivery_client.interval,
+            keepalive_timeout: config.keepalive.delivery_client.timeout,
+            tls,
+            headers: client.policy == DeliverPolicy::Cluster,
+            overrides,
+        })
+    }
+}
+
 /// Fabric's defaults, and no TLS.
 impl Default for OrdererOptions {
     fn default() -> Self {
@@ -42,6 +88,7 @@ impl Default for OrdererOptions {
             keepalive_interval: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
             tls: None,
+            headers: true,
             overrides: Vec::new(),
         }
     }

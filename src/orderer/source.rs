@@ -178,7 +178,7 @@ impl<D: Door> OrdererSource<D> {
         let known = self.bundle.as_ref();
         if known.is_none_or(|known| !Arc::ptr_eq(known, &bundle)) {
             let endpoints = endpoints(&bundle, &self.network.options.overrides);
-            let bft = is_bft(&bundle);
+            let bft = is_bft(&bundle) && self.network.options.headers;
             self.core.set_endpoints(self.time.now(), &endpoints, bft);
             self.bundle = Some(bundle);
         }
@@ -319,7 +319,7 @@ impl<D: Door> OrdererSource<D> {
             return;
         };
         let hash = self.network.options.tls.as_ref();
-        let hash = hash.and_then(super::tls::OrdererTls::cert_hash);
+        let hash = hash.and_then(|tls| tls.certificate_hash());
         let seek = Seek {
             channel: bundle.channel_id(),
             from,

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustls::CertificateError;
 use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
 use tonic::client::Grpc;
@@ -16,6 +17,8 @@ use super::buffer::{Buffer, Event};
 use super::core::{Content, Endpoint, StreamId, Trouble};
 use super::options::OrdererOptions;
 use crate::limits;
+use crate::tls::{Connector, add_pem, endpoint};
+use crate::x509::CertPool;
 
 const DELIVER: &str = "/orderer.AtomicBroadcast/Deliver";
 
@@ -47,18 +50,12 @@ impl Stream {
     }
 
     async fn connect(&self) -> Result<Channel, Trouble> {
-        let scheme = match self.options.tls {
-            Some(_) => "https",
-            None => "http",
+        let failed = |error: tonic::transport::Error| Trouble::Connect {
+            reason: causes(&error),
         };
-        let connect = |error: &tonic::transport::Error| Trouble::Connect {
-            reason: causes(error),
-        };
-        let uri = format!("{scheme}://{}", self.endpoint.address);
-        let endpoint = Channel::from_shared(uri).map_err(|error| Trouble::Connect {
-            reason: error.to_string(),
-        })?;
-        let mut endpoint = endpoint
+        let tls = self.options.tls.as_ref();
+        let endpoint = endpoint(&self.endpoint.address, tls.is_some()).map_err(failed)?;
+        let endpoint = endpoint
             .connect_timeout(self.options.core.connect_wait)
             .http2_keep_alive_interval(self.options.keepalive_interval)
             .keep_alive_timeout(self.options.keepalive_timeout)
@@ -66,13 +63,20 @@ impl Stream {
             .initial_stream_window_size(limits::ORDERER_WINDOW_BYTES)
             .initial_connection_window_size(limits::ORDERER_WINDOW_BYTES)
             .tcp_nodelay(true);
-        if let Some(tls) = &self.options.tls {
-            let config = tls.client_config(&self.endpoint);
-            endpoint = endpoint.tls_config(config).map_err(|error| Trouble::Tls {
-                reason: causes(&error),
-            })?;
+        let Some(tls) = tls else {
+            return endpoint.connect().await.map_err(failed);
+        };
+        // Nobody's certificate is taken but what the channel's configuration vouches for.
+        let mut authorities = CertPool::new();
+        for pem in &self.endpoint.tls_roots {
+            add_pem(&mut authorities, pem);
         }
-        endpoint.connect().await.map_err(|error| connect(&error))
+        let config = tls.config(authorities).map_err(|error| Trouble::Tls {
+            reason: causes(&error),
+        })?;
+        let connector = Connector::new(config);
+        let connection = endpoint.connect_with_connector(connector);
+        connection.await.map_err(failed)
     }
 
     /// Asks, and passes on what comes; returns why it ended.
@@ -143,15 +147,28 @@ fn ended(status: &Status) -> Event {
 }
 
 /// An error and what it comes from, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = told(error);
     let mut source = error.source();
     while let Some(error) = source {
-        let part = error.to_string();
+        let part = told(error);
         if !text.ends_with(&part) {
             text = format!("{text}: {part}");
         }
         source = error.source();
     }
     text
+}
+
+/// What an error says; of a refused certificate what [`crate::tls`] says, not how rustls wraps it.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let io = error.downcast_ref::<std::io::Error>();
+    if let Some(inner) = io.and_then(std::io::Error::get_ref) {
+        return told(inner);
+    }
+    let refused = error.downcast_ref::<rustls::Error>();
+    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) = refused {
+        return format!("its TLS certificate is refused: {}", why.0);
+    }
+    error.to_string()
 }

@@ -21,13 +21,12 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::channel::{Bundle, ConfigBlock};
+use crate::config::{PeerTls, ServerTlsFiles};
 use crate::crypto::PrivateKey;
 use crate::ingress::{BlockSource as _, Candidate, SignatureCheck, Signatures};
 use crate::msp::SigningIdentity;
 use crate::orderer::core::{Core, CoreOptions};
-use crate::orderer::{
-    Door, OrdererOptions, OrdererSource, OrdererStatus, OrdererTls, TlsClient, endpoints, is_bft,
-};
+use crate::orderer::{Door, OrdererOptions, OrdererSource, OrdererStatus, endpoints, is_bft};
 use crate::proto::common::Block as WireBlock;
 use crate::proto::messages::common::{Block, Envelope, Payload};
 use crate::proto::messages::msp::SerializedIdentity;
@@ -42,6 +41,7 @@ use crate::sys::clock::SystemClock;
 use crate::testing::kit::{
     Authority, CertificateSpec, ChannelSpec, Key, KeyKind, Network, Seed, Wire,
 };
+use crate::tls::ClientTls;
 use crate::types::{BlockNumber, ChannelId};
 use crate::verify::{ChainTip, check_signatures};
 
@@ -124,10 +124,13 @@ impl Served {
         let blocks = self.blocks.iter().enumerate().skip(from);
         let blocks = blocks.map(|(number, block)| (number as u64, block));
         let block = |(number, block): (u64, &Bytes)| {
-            let block = match &self.manner {
-                Manner::Instead(place, other) if *place == number && !headers => other,
-                _ => block,
-            };
+            let mut block = block;
+            if let Manner::Instead(place, other) = &self.manner
+                && *place == number
+                && !headers
+            {
+                block = other;
+            }
             let mut block = Block::decode(block.clone()).unwrap();
             if headers {
                 block.data = None;
@@ -158,7 +161,12 @@ impl Served {
             }
             Manner::Refuse(status) => vec![answer(Some(Type::Status(*status)))],
             Manner::Empty => vec![answer(None)],
-            _ => blocks.map(block).collect(),
+            Manner::Honest
+            | Manner::Instead(..)
+            | Manner::Withhold(_)
+            | Manner::Boast
+            | Manner::Stranger
+            | Manner::Noise => blocks.map(block).collect(),
         }
     }
 }
@@ -303,10 +311,8 @@ async fn listen(listener: TcpListener, served: Arc<Served>) {
         }
         return;
     }
-    let issuer = match served.manner {
-        Manner::Stranger => authority("stranger"),
-        _ => authority("tls"),
-    };
+    let is_stranger = matches!(served.manner, Manner::Stranger);
+    let issuer = authority(if is_stranger { "stranger" } else { "tls" });
     let (certificate, key) = certificate(&issuer, "orderer");
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
@@ -436,10 +442,30 @@ impl Bed {
     }
 }
 
-/// This peer's TLS certificate.
-pub(super) fn client() -> TlsClient {
-    let (certificates, key) = certificate(&authority("clients"), "peer");
-    TlsClient { certificates, key }
+/// This peer's TLS certificate and key, PEM.
+pub(super) fn client() -> (Vec<u8>, Vec<u8>) {
+    certificate(&authority("clients"), "peer")
+}
+
+/// This peer as a TLS client, with its certificate or without.
+pub(super) fn client_tls(with_certificate: bool) -> Arc<ClientTls> {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = client();
+    let file = |name: &str, text: Vec<u8>| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        with_certificate.then_some(path)
+    };
+    let tls = PeerTls {
+        server: ServerTlsFiles {
+            enabled: true,
+            ..ServerTlsFiles::default()
+        },
+        client_cert_file: file("cert.pem", certificate),
+        client_key_file: file("key.pem", key),
+        ..PeerTls::default()
+    };
+    Arc::new(ClientTls::new(&tls, Arc::new(SystemClock::new())).unwrap())
 }
 
 /// Short waits, mutual TLS.
@@ -452,9 +478,7 @@ pub(super) fn quick() -> OrdererOptions {
             withheld_wait: Duration::from_millis(400),
             penalty: Duration::from_secs(60),
         },
-        tls: Some(OrdererTls {
-            client: Some(Arc::new(client())),
-        }),
+        tls: Some(client_tls(true)),
         ..OrdererOptions::default()
     }
 }

@@ -1,17 +1,16 @@
 //! Orderers that do what they should.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prost::Message as _;
 
-use super::bed::{Bed, Manner, OneBundle, Plan, client, quick, seek_info};
+use super::bed::{Bed, Manner, OneBundle, Plan, client, client_tls, quick, seek_info};
 use crate::crypto::{SignedMessage, sha256, verify};
 use crate::ingress::BlockSource as _;
 use crate::limits;
 use crate::orderer::core::Endpoint;
-use crate::orderer::{AddressOverride, OrdererTls, endpoints};
+use crate::orderer::{AddressOverride, endpoints};
 use crate::proto::messages::common::{ChannelHeader, Payload, SignatureHeader};
 use crate::proto::messages::orderer::seek_position::Type as Position;
 use crate::x509::pem;
@@ -57,7 +56,7 @@ fn the_request_is_what_fabric_orderers_expect() {
     assert_eq!(channel.r#type, 5, "DELIVER_SEEK_INFO");
     assert_eq!(channel.channel_id, bed.network.channel());
     assert!(channel.timestamp.unwrap().seconds > 1_700_000_000);
-    let der = pem::first_block(&client().certificates).unwrap().bytes;
+    let der = pem::first_block(&client().0).unwrap().bytes;
     assert_eq!(channel.tls_cert_hash, sha256(&der).0);
     let signer = SignatureHeader::decode(&*header.signature_header).unwrap();
     assert_eq!(signer.nonce.len(), 24);
@@ -159,7 +158,7 @@ fn endpoints_are_those_of_the_organizations_or_overridden() {
 fn an_orderer_that_wants_a_certificate_gets_one_or_refuses() {
     let bed = Bed::new(3, false, vec![Manner::Honest]);
     let mut options = quick();
-    options.tls = Some(OrdererTls { client: None });
+    options.tls = Some(client_tls(false));
     let (mut source, status) = bed.source_with(0, OneBundle(bed.bundle()), options);
     bed.idle(&mut source, Duration::from_millis(300));
     let problem = status.problem().unwrap();
@@ -169,5 +168,4 @@ fn an_orderer_that_wants_a_certificate_gets_one_or_refuses() {
     let (mut source, status) = bed.source_with(0, OneBundle(bed.bundle()), clear);
     bed.idle(&mut source, Duration::from_millis(300));
     assert!(status.problem().is_some());
-    let _ = Arc::strong_count(&bed.blocks);
 }

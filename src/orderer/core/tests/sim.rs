@@ -144,13 +144,11 @@ impl Sim {
                 };
                 self.open.insert(stream, open);
                 let wait = self.latency(manner);
-                match manner {
-                    Manner::Deaf => {}
-                    Manner::Late(until) if self.now >= until => {
-                        self.after(wait, stream, Event::Connected);
-                    }
-                    Manner::Dead | Manner::Late(_) => self.after(wait, stream, Event::Failed),
-                    _ => self.after(wait, stream, Event::Connected),
+                let sleeps = matches!(manner, Manner::Late(until) if self.now < until);
+                if manner == Manner::Dead || sleeps {
+                    self.after(wait, stream, Event::Failed);
+                } else if manner != Manner::Deaf {
+                    self.after(wait, stream, Event::Connected);
                 }
             }
         }
