@@ -1,8 +1,6 @@
 //! Blocks from the channels' orderers.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,15 +11,12 @@ use crate::config::PeerConfig;
 use crate::host::Channel;
 use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::msp::SigningIdentity;
-use crate::orderer::core::CoreOptions;
-use crate::orderer::{
-    AddressOverride, OrdererOptions, OrdererReading, OrdererSource, OrdererStatus, OrdererTls,
-    TlsClient,
-};
+use crate::orderer::{OrdererOptions, OrdererReading, OrdererSource, OrdererStatus};
 use crate::peer::{Feed, FeedSource};
 use crate::pipeline::IngestDoor;
 use crate::sys::clock::Clock;
 use crate::sys::random;
+use crate::tls::ClientTls;
 use crate::types::{BlockNumber, Digest};
 use crate::verify::ChainTip;
 
@@ -31,6 +26,7 @@ pub struct OrdererFeed {
     runtime: Handle,
     identity: Arc<SigningIdentity>,
     options: Arc<OrdererOptions>,
+    tls: Option<Arc<ClientTls>>,
     clock: Arc<dyn Clock>,
     statuses: Mutex<BTreeMap<String, OrdererStatus>>,
 }
@@ -46,13 +42,23 @@ impl OrdererFeed {
         identity: &Arc<SigningIdentity>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, NodeError> {
+        let tls = config.tls.server.enabled;
+        let tls = tls.then(|| ClientTls::new(&config.tls, Arc::clone(clock)));
+        let tls = tls.transpose()?.map(Arc::new);
         Ok(Self {
             runtime: runtime.clone(),
             identity: Arc::clone(identity),
-            options: Arc::new(options(config)?),
+            options: Arc::new(OrdererOptions::of(config, tls.clone())?),
+            tls,
             clock: Arc::clone(clock),
             statuses: Mutex::default(),
         })
+    }
+
+    /// The peer as a client, where it has TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Arc<ClientTls>> {
+        self.tls.as_ref()
     }
 
     /// How the orderers of a channel are; `None` before they were first asked.
@@ -106,57 +112,4 @@ impl FeedSource for FromOrderers<'_> {
     fn rejected(&mut self, tip: ChainTip, problem: String) {
         self.0.rejected(tip, problem);
     }
-}
-
-fn options(config: &PeerConfig) -> Result<OrdererOptions, NodeError> {
-    let client = &config.deliveryclient;
-    let mut overrides = Vec::new();
-    for other in &client.address_overrides {
-        let roots = other.ca_certs_file.as_deref().map(read).transpose()?;
-        overrides.push(AddressOverride {
-            from: other.from.clone(),
-            to: other.to.clone(),
-            tls_roots: roots.map(|roots| vec![roots]),
-        });
-    }
-    let defaults = CoreOptions::default();
-    Ok(OrdererOptions {
-        core: CoreOptions {
-            retry_wait_min: client.minimal_reconnect_interval,
-            retry_wait_max: client.reconnect_backoff_threshold,
-            connect_wait: client.conn_timeout,
-            withheld_wait: client.block_censorship_timeout,
-            ..defaults
-        },
-        keepalive_interval: config.keepalive.delivery_client.interval,
-        keepalive_timeout: config.keepalive.delivery_client.timeout,
-        tls: config.tls.server.enabled.then(|| tls(config)).transpose()?,
-        overrides,
-    })
-}
-
-/// The peer shows a certificate where its own server asks for one, or where one is configured.
-fn tls(config: &PeerConfig) -> Result<OrdererTls, NodeError> {
-    let tls = &config.tls;
-    let files = match (&tls.client_cert_file, &tls.client_key_file) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        _ if tls.server.client_auth_required => Some((&tls.server.cert_file, &tls.server.key_file)),
-        _ => None,
-    };
-    let client = files.map(|(certificate, key)| {
-        Ok::<_, NodeError>(Arc::new(TlsClient {
-            certificates: read(certificate)?,
-            key: read(key)?,
-        }))
-    });
-    Ok(OrdererTls {
-        client: client.transpose()?,
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, NodeError> {
-    fs::read(path).map_err(|source| NodeError::File {
-        path: path.to_owned(),
-        source,
-    })
 }

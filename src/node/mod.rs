@@ -23,13 +23,14 @@ pub use logs::Logs;
 use crate::config::{MetricsProvider, PeerConfig};
 use crate::deliver::{DeliverLimits, DeliverService};
 use crate::endorser::{EndorserLimits, EndorserService};
-use crate::host::LocalAccess;
+use crate::host::{Host, LocalAccess};
 use crate::limits::{CERTIFICATES_RELOAD_WAIT, WORKERS_MAX};
 use crate::msp::SigningIdentity;
 use crate::ops::OpsServer;
 use crate::peer::{ClientPort, Peer, PeerOptions, ServeOptions, Serving, serve};
 use crate::sys::clock::Clock;
-use crate::tls::{ServerProtocol, ServerTls};
+use crate::tls::{ClientTls, ServerProtocol, ServerTls, add_pem};
+use crate::x509::Certificate;
 use view::NodeView;
 
 /// A running node.
@@ -84,6 +85,7 @@ impl Node {
             ending: Arc::default(),
             runtime,
         };
+        let client_tls = feed.tls().cloned();
         let view = NodeView {
             peer: Arc::clone(&node.peer),
             feed,
@@ -94,7 +96,7 @@ impl Node {
         };
         node.serve(config, identity, server_tls.as_ref(), clock)?;
         node.serve_ops(config, ops_tls.as_ref(), view, logs)?;
-        node.watch_certificates([server_tls, ops_tls].into_iter().flatten().collect());
+        node.watch_certificates(server_tls, ops_tls, client_tls);
         Ok(node)
     }
 
@@ -157,13 +159,24 @@ impl Node {
         Ok(())
     }
 
-    /// Reads certificates again every now and then, so that new ones are used without a restart.
-    fn watch_certificates(&self, servers: Vec<Arc<ServerTls>>) {
+    /// Reads certificates again every now and then, so that new ones are used without a restart; and has
+    /// the client port believe the TLS authorities of every organization of every channel.
+    fn watch_certificates(
+        &self,
+        clients: Option<Arc<ServerTls>>,
+        operations: Option<Arc<ServerTls>>,
+        orderers: Option<Arc<ClientTls>>,
+    ) {
+        let host = Arc::clone(self.peer.host());
         self.runtime.spawn(async move {
             loop {
+                if let Some(clients) = &clients {
+                    clients.set_channel_authorities(authorities_of(&host));
+                }
                 tokio::time::sleep(CERTIFICATES_RELOAD_WAIT).await;
-                for server in &servers {
-                    let reloaded = server.reload();
+                let servers = clients.iter().chain(&operations);
+                let client = orderers.iter().map(|client| client.reload());
+                for reloaded in servers.map(|server| server.reload()).chain(client) {
                     if reloaded.changed {
                         tracing::info!("TLS certificates have been read again");
                     }
@@ -215,6 +228,22 @@ impl Node {
         self.peer.end();
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
+}
+
+/// TLS authorities of all organizations of all channels.
+///
+/// Fabric: `core/peer/peer.go:updateTrustedRoots`.
+fn authorities_of(host: &Host) -> Vec<Certificate> {
+    let mut authorities = Vec::new();
+    for channel in host.channels() {
+        let bundle = channel.bundle();
+        for msp in bundle.msps().msps() {
+            for pem in msp.tls_roots().chain(msp.tls_intermediates()) {
+                add_pem(&mut authorities, pem);
+            }
+        }
+    }
+    authorities
 }
 
 /// The folder of a peer's ledgers.

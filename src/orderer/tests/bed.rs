@@ -1,10 +1,5 @@
 //! A channel, its blocks, and orderers that serve them in some manner.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "all other manners are honest here"
-)]
-
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,11 +1,6 @@
 //! Whole runs: a chain of blocks, orderers of which at least one is honest, a seeded script. Every run
 //! ends with all blocks in order within a bound of steps and of time, and is the same twice.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "all other manners are honest here"
-)]
-
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
