@@ -38,8 +38,8 @@ pub const SHUTDOWN_WAIT: std::time::Duration = std::time::Duration::from_secs(3)
 pub const DELIVER_BLOCKS_AHEAD: usize = 2;
 
 /// Blocks that are decoded side by side, or verified: what is serial in one, and the end of its last
-/// task, does not keep workers from the other.
-pub const BLOCKS_TOGETHER: usize = 2;
+/// task, does not keep workers from the others.
+pub const BLOCKS_TOGETHER: usize = 3;
 
 /// Blocks that the queue in front of commit holds: what waits there while a disk syncs slowly, becomes
 /// durable with the next sync.

@@ -5,14 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use rayon::prelude::*;
-
 use super::error::Stop;
 use super::frontier::PipelineFrontier;
 use super::report::Gauges;
 use super::start::Start;
 use crate::commit::{CommittedBlock, commit_group, next_group};
-use crate::decode::{DecodedBlock, decode_block};
+use crate::decode::{DecodedBlock, Rejection, decode_block};
 use crate::endorsement::{EndorsedBlock, EndorsementStage};
 use crate::ingress::{self, BlockSource, EndSource, RawBlock};
 use crate::ledger::Ledger;
@@ -21,11 +19,11 @@ use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
 use crate::queue::{Inbox, Outbox, queue};
-use crate::stage::{Disturbance, Ended, InStage, Stage, Trace};
+use crate::stage::{Disturbance, Ended, InStage, Overlapped, Stage, Trace, Workers};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
-use crate::verify::{Chain, VerifiedBlock};
+use crate::verify::{BegunBlock, Chain, CheckedBlock, Refusal, VerifiedBlock};
 
 /// How a pipeline runs. No verdict depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +153,7 @@ impl<'l> Pipeline<'l> {
         };
         thread::scope(|scope| {
             let Start {
-                mut chain,
+                chain,
                 commit_hash,
                 with_metadata,
                 ..
@@ -165,9 +163,20 @@ impl<'l> Pipeline<'l> {
                 threads.spawn("ingress", move || {
                     feed(source, first, &to_decode, &stages.ingress)
                 }),
-                threads.spawn("decode", move || decode(&stages.decode, &raw, &to_verify)),
+                threads.spawn("decode", move || {
+                    let through = (&raw, &to_verify);
+                    ended(stages.decode.run_overlapped(through, &mut Decode))
+                }),
                 threads.spawn("verify", move || {
-                    verify(&stages.verify, &mut chain, &decoded, &to_endorsement)
+                    let stage = &stages.verify;
+                    let workers = stage.workers();
+                    let mut verify = Verify {
+                        chain,
+                        stage,
+                        workers,
+                    };
+                    let through = (&decoded, &to_endorsement);
+                    ended(stage.run_overlapped(through, &mut verify))
                 }),
                 threads.spawn("endorsement", move || {
                     let stage = EndorsementStage::new(frontier, with_metadata);
@@ -298,33 +307,57 @@ fn feed(
     Ok(stage.alone(|| ingress::feed(source, first, outbox, &stage.trace))?)
 }
 
-fn decode(
-    stage: &Stage,
-    inbox: &Inbox<RawBlock>,
-    outbox: &Outbox<DecodedBlock>,
-) -> Result<(), Stop> {
-    let meter = CpuMeter::default();
-    let decode = |blocks: Vec<RawBlock>| {
-        let blocks = blocks.into_par_iter();
-        let decoded = blocks.map(|raw| (raw.number(), decode_block(raw, &meter)));
-        decoded.collect()
-    };
-    let through = (inbox, outbox);
-    ended(stage.run_together(through, limits::BLOCKS_TOGETHER, &meter, decode))
+/// Decodes blocks side by side.
+struct Decode;
+
+impl Overlapped for Decode {
+    type Taken = RawBlock;
+    type Begun = RawBlock;
+    type Worked = Result<DecodedBlock, Rejection>;
+    type Given = DecodedBlock;
+    type Error = Rejection;
+
+    fn begin(&mut self, taken: RawBlock) -> RawBlock {
+        taken
+    }
+
+    fn work(begun: RawBlock, meter: &CpuMeter) -> Self::Worked {
+        decode_block(begun, meter)
+    }
+
+    fn finish(&mut self, worked: Self::Worked) -> Self::Worked {
+        worked
+    }
 }
 
-fn verify(
-    stage: &Stage,
-    chain: &mut Chain,
-    inbox: &Inbox<DecodedBlock>,
-    outbox: &Outbox<VerifiedBlock>,
-) -> Result<(), Stop> {
-    let meter = CpuMeter::default();
-    ended(
-        stage.run_together((inbox, outbox), limits::BLOCKS_TOGETHER, &meter, |blocks| {
-            chain.verify_all(blocks, &meter)
-        }),
-    )
+/// Verifies blocks side by side: where one turns out to change the configuration, those that were begun
+/// behind it are checked anew.
+struct Verify<'env> {
+    chain: Chain,
+    stage: &'env Stage,
+    workers: Workers,
+}
+
+impl Overlapped for Verify<'_> {
+    type Taken = DecodedBlock;
+    type Begun = BegunBlock;
+    type Worked = CheckedBlock;
+    type Given = VerifiedBlock;
+    type Error = Refusal;
+
+    fn begin(&mut self, taken: DecodedBlock) -> BegunBlock {
+        self.chain.begin(taken)
+    }
+
+    fn work(begun: BegunBlock, meter: &CpuMeter) -> CheckedBlock {
+        begun.check(meter)
+    }
+
+    fn finish(&mut self, worked: CheckedBlock) -> Result<VerifiedBlock, Refusal> {
+        let verified = self.chain.finish(worked, &self.workers);
+        self.stage.metrics.add_cpu_ns(self.workers.meter.take_ns());
+        verified
+    }
 }
 
 fn endorse(

@@ -6,6 +6,7 @@
 mod disturbance;
 mod trace;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use disturbance::Disturbance;
@@ -13,7 +14,7 @@ pub use trace::{Trace, TraceEntry};
 
 use crate::limits;
 use crate::metrics::StageMetrics;
-use crate::queue::{Inbox, Outbox};
+use crate::queue::{Inbox, Outbox, queue};
 use crate::sys::clock::{Clock, Instant};
 use crate::sys::process::{CpuMeter, thread_cpu_ns};
 use crate::types::BlockNumber;
@@ -24,6 +25,32 @@ pub trait InStage {
     fn number(&self) -> BlockNumber;
     /// How many transactions it has, 0 where that is not known yet.
     fn transactions(&self) -> usize;
+}
+
+/// What a stage does to blocks that are under way side by side.
+pub trait Overlapped {
+    /// What it takes.
+    type Taken: InStage;
+    /// A block with all that its work needs.
+    type Begun: Send;
+    /// What the work gives.
+    type Worked: Send;
+    /// What it hands on.
+    type Given: InStage;
+    /// Why it cannot go on.
+    type Error: Send;
+
+    /// In the order of the blocks, on the stage's own thread, while blocks before are under way.
+    fn begin(&mut self, taken: Self::Taken) -> Self::Begun;
+
+    /// On a worker, in any order. `meter` counts what the workers spend.
+    fn work(begun: Self::Begun, meter: &CpuMeter) -> Self::Worked;
+
+    /// In the order of the blocks, on the stage's own thread.
+    ///
+    /// # Errors
+    /// The stage ends with this block.
+    fn finish(&mut self, worked: Self::Worked) -> Result<Self::Given, Self::Error>;
 }
 
 /// One stage's surroundings.
@@ -98,41 +125,53 @@ impl Stage {
         Ended::Drained
     }
 
-    /// As [`Stage::run`], for several blocks at once, on the workers: up to `together` of those that
-    /// wait. `work` gives a result for each, in their order, up to the first error.
-    pub fn run_together<I: InStage + Send, O: InStage + Send, E: Send>(
+    /// As [`Stage::run`], with up to `limits::BLOCKS_TOGETHER` blocks under way on the workers: the next
+    /// begins when one ends, so no worker waits for the last task of a block. They leave in their order.
+    pub fn run_overlapped<S: Overlapped>(
         &self,
-        (inbox, outbox): (&Inbox<I>, &Outbox<O>),
-        together: usize,
-        meter: &CpuMeter,
-        mut work: impl FnMut(Vec<I>) -> Vec<(BlockNumber, Result<O, E>)> + Send,
-    ) -> Ended<E> {
-        while let Some(first) = inbox.receive() {
-            self.delay(first.number().0);
-            let mut group = vec![first];
-            while group.len() < together
-                && let Some(next) = inbox.try_receive()
-            {
-                group.push(next);
-            }
-            let (start, cpu) = (self.clock.now(), thread_cpu_ns());
-            let results = self.spread(meter, || work(group));
-            let spent_ns = thread_cpu_ns().saturating_sub(cpu);
-            self.metrics.add_serial_cpu_ns(spent_ns);
-            let end = self.clock.now();
-            for (number, result) in results {
-                match result {
+        (inbox, outbox): (&Inbox<S::Taken>, &Outbox<S::Given>),
+        stages: &mut S,
+    ) -> Ended<S::Error> {
+        let meter = CpuMeter::default();
+        let meter = &meter;
+        let ended = self.workers.in_place_scope(|workers| {
+            let mut under_way = VecDeque::with_capacity(limits::BLOCKS_TOGETHER);
+            loop {
+                while under_way.len() < limits::BLOCKS_TOGETHER
+                    && let Some(taken) = next(inbox, under_way.is_empty())
+                {
+                    let number = taken.number();
+                    self.delay(number.0);
+                    let (done, result) = queue(self.metrics.name(), 1);
+                    let begun = self.alone(|| stages.begin(taken));
+                    under_way.push_back((number, self.clock.now(), result));
+                    workers.spawn(move |_| {
+                        // Nobody waits for it where an earlier block ended the stage.
+                        let _ended = done.send(S::work(begun, meter));
+                    });
+                }
+                let Some((number, start, result)) = under_way.pop_front() else {
+                    return Ended::Drained;
+                };
+                // Nothing comes where the work panicked: the scope passes that on.
+                let Some(worked) = result.receive() else {
+                    return Ended::Drained;
+                };
+                match self.alone(|| stages.finish(worked)) {
                     Err(error) => return Ended::Stopped(number, error),
-                    Ok(done) => {
-                        self.count(&done, start, end);
-                        if outbox.send(done).is_err() {
+                    Ok(given) => {
+                        self.metrics.add_cpu_ns(meter.take_ns());
+                        self.metrics.note_serial_ns(meter.take_serial_ns());
+                        self.count(&given, start, self.clock.now());
+                        if outbox.send(given).is_err() {
                             return Ended::Drained;
                         }
                     }
                 }
             }
-        }
-        Ended::Drained
+        });
+        self.metrics.add_cpu_ns(meter.take_ns());
+        ended
     }
 
     /// Where the stage is disturbed, waits a random while before item `number`.
@@ -204,5 +243,14 @@ impl Stage {
             start,
             end,
         });
+    }
+}
+
+/// The next block: waits for it, or takes one that is there.
+fn next<T>(inbox: &Inbox<T>, wait: bool) -> Option<T> {
+    if wait {
+        inbox.receive()
+    } else {
+        inbox.try_receive()
     }
 }

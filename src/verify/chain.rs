@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::block_signature::check_block_signatures;
 use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
 use crate::channel::{Bundle, ConfigBlock};
 use crate::decode::{DecodedBlock, SignedKind, TxBody};
-use crate::stage::InStage;
+use crate::stage::{InStage, Workers};
 use crate::sys::process::CpuMeter;
 use crate::types::{BlockNumber, ChannelId, Digest};
 
@@ -37,6 +35,25 @@ pub struct Chain {
     channel: ChannelId,
     /// The last block and the configuration for the next one; `None` before the genesis block.
     running: Option<(ChainTip, Arc<Bundle>)>,
+    /// The last block that was begun, behind `running`.
+    begun: Option<ChainTip>,
+}
+
+/// A block with what its checks need: the one before it, and the configuration that is in force as far
+/// as is known yet.
+#[derive(Debug)]
+pub struct BegunBlock {
+    decoded: DecodedBlock,
+    /// `None` while there is no configuration at all.
+    assumed: Option<(ChainTip, Arc<Bundle>)>,
+}
+
+/// A block that was checked against what was known when it was begun.
+#[derive(Debug)]
+pub struct CheckedBlock {
+    begun: BegunBlock,
+    /// `None` where nothing could be checked.
+    verdicts: Option<Result<Vec<TxVerdict>, Refusal>>,
 }
 
 /// A block that is the channel's next, with a verdict on every signature in it.
@@ -82,6 +99,7 @@ impl Chain {
         Self {
             channel,
             running: None,
+            begun: None,
         }
     }
 
@@ -91,42 +109,41 @@ impl Chain {
         Self {
             channel: bundle.channel_id().clone(),
             running: Some((tip, bundle)),
+            begun: None,
         }
     }
 
-    /// Verifies the next blocks and moves the tip: gives what [`Self::verify`] says of one after the
-    /// other, up to the first that is refused. They are checked side by side, on the current rayon pool,
-    /// where the same configuration is in force for all.
-    pub fn verify_all(
+    /// The next block's checks, to be done beside those of the blocks before it.
+    pub fn begin(&mut self, decoded: DecodedBlock) -> BegunBlock {
+        let before = self.begun.replace(ChainTip::of(&decoded));
+        let assumed = self.running.clone();
+        let assumed = assumed.map(|(tip, bundle)| (before.unwrap_or(tip), bundle));
+        BegunBlock { decoded, assumed }
+    }
+
+    /// Takes a block whose checks were begun: gives what [`Self::verify`] says of it. Where it was begun
+    /// with another configuration than is in force now, or behind another block, it is checked anew.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn finish(
         &mut self,
-        blocks: Vec<DecodedBlock>,
-        meter: &CpuMeter,
-    ) -> Vec<(BlockNumber, Result<VerifiedBlock, Refusal>)> {
-        let mut all_but_last = blocks.iter().rev().skip(1);
-        let checked = match &self.running {
-            Some((tip, bundle)) if !all_but_last.any(DecodedBlock::has_config) => {
-                let before = blocks.iter().map(ChainTip::of);
-                let tips: Vec<ChainTip> = std::iter::once(*tip).chain(before).collect();
-                let checks = blocks.par_iter().zip(tips);
-                let checks = checks.map(|(block, tip)| Some(check(block, tip, bundle, meter)));
-                checks.collect()
+        checked: CheckedBlock,
+        workers: &Workers,
+    ) -> Result<VerifiedBlock, Refusal> {
+        let CheckedBlock { begun, verdicts } = checked;
+        let result = match (&self.running, begun.assumed, verdicts) {
+            (Some((tip, bundle)), Some((before, assumed)), Some(verdicts))
+                if *tip == before && Arc::ptr_eq(bundle, &assumed) =>
+            {
+                verdicts.and_then(|verdicts| self.advance(begun.decoded, verdicts))
             }
-            Some(_) | None => blocks.iter().map(|_| None).collect::<Vec<_>>(),
+            _ => workers.spread(|| self.verify(begun.decoded, &workers.meter)),
         };
-        let mut results = Vec::with_capacity(blocks.len());
-        for (block, checked) in blocks.into_iter().zip(checked) {
-            let number = block.number();
-            let result = match checked {
-                None => self.verify(block, meter),
-                Some(checked) => checked.and_then(|verdicts| self.advance(block, verdicts)),
-            };
-            let refused = result.is_err();
-            results.push((number, result));
-            if refused {
-                break;
-            }
+        if result.is_err() {
+            self.begun = None;
         }
-        results
+        result
     }
 
     /// Verifies the next block and moves the tip. `meter` counts what the workers spend.
@@ -196,6 +213,19 @@ impl Chain {
             verdicts,
             config_changed: true,
         })
+    }
+}
+
+impl BegunBlock {
+    /// Checks the block, on the current rayon pool; `meter` counts what its workers spend.
+    #[must_use]
+    pub fn check(self, meter: &CpuMeter) -> CheckedBlock {
+        let assumed = self.assumed.as_ref();
+        let verdicts = assumed.map(|(tip, bundle)| check(&self.decoded, *tip, bundle, meter));
+        CheckedBlock {
+            begun: self,
+            verdicts,
+        }
     }
 }
 

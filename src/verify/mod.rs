@@ -20,6 +20,6 @@ pub mod transaction;
 mod tests;
 
 pub use block_signature::check_signatures;
-pub use chain::{Chain, ChainTip, VerifiedBlock};
+pub use chain::{BegunBlock, Chain, ChainTip, CheckedBlock, VerifiedBlock};
 pub use error::{Fault, Refusal, Rejection};
 pub use transaction::TxVerdict;

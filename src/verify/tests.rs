@@ -1,5 +1,6 @@
 //! Blocks verified side by side beside blocks verified one after the other.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use super::{Chain, Refusal, TxVerdict, VerifiedBlock};
 use crate::channel::channel_id_of_config_block;
 use crate::decode::{DecodedBlock, decode_block};
 use crate::ingress::{BlockFile, BlockSource as _, RawBlock};
+use crate::stage::Workers;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
 
@@ -66,19 +68,25 @@ fn in_turn(blocks: &[Bytes]) -> Vec<String> {
     all
 }
 
-/// In groups of `sizes`, over and over.
-fn in_groups(blocks: &[Bytes], sizes: &[usize]) -> Vec<String> {
+/// Up to `sizes` at a time, over and over: begun in turn, checked last first, and finished in turn.
+fn side_by_side(blocks: &[Bytes], sizes: &[usize]) -> Vec<String> {
     let mut chain = Chain::founding(channel_id_of_config_block(&blocks[0]).unwrap());
+    let (workers, meter) = (Workers::default(), CpuMeter::default());
     let mut all = Vec::new();
     let mut blocks = decoded(blocks).into_iter();
+    let mut under_way = VecDeque::new();
     for &size in sizes.iter().cycle() {
-        let group: Vec<_> = blocks.by_ref().take(size).collect();
-        if group.is_empty() {
+        let begun = blocks.by_ref().take(size.saturating_sub(under_way.len()));
+        let begun: Vec<_> = begun.map(|block| chain.begin(block)).collect();
+        let checked = begun.into_iter().rev().map(|block| block.check(&meter));
+        let checked: Vec<_> = checked.collect();
+        under_way.extend(checked.into_iter().rev());
+        let Some(checked) = under_way.pop_front() else {
             break;
-        }
-        let results = chain.verify_all(group, &CpuMeter::default());
-        all.extend(results.iter().map(|(_, result)| said(result)));
-        if results.iter().any(|(_, result)| result.is_err()) {
+        };
+        let result = chain.finish(checked, &workers);
+        all.push(said(&result));
+        if result.is_err() {
             break;
         }
     }
@@ -86,7 +94,7 @@ fn in_groups(blocks: &[Bytes], sizes: &[usize]) -> Vec<String> {
 }
 
 #[test]
-fn side_by_side_is_as_one_after_the_other() {
+fn blocks_side_by_side_are_as_one_after_the_other() {
     for corpus in ["real-cars", "crafted-config"] {
         let blocks = blocks_of(corpus);
         let expected = in_turn(&blocks);
@@ -94,7 +102,10 @@ fn side_by_side_is_as_one_after_the_other() {
         let changes = expected.iter().filter(|said| said.contains(" true "));
         assert!(changes.count() > 2, "{corpus} has config blocks");
         for sizes in [&[2][..], &[1, 3, 2], &[7]] {
-            assert!(in_groups(&blocks, sizes) == expected, "{corpus} {sizes:?}");
+            assert!(
+                side_by_side(&blocks, sizes) == expected,
+                "{corpus} {sizes:?}"
+            );
         }
     }
 }
@@ -111,7 +122,7 @@ fn a_group_ends_where_a_block_is_refused() {
         let expected = in_turn(&blocks);
         assert!(expected.len() < blocks.len(), "one is refused");
         for sizes in [&[2][..], &[1, 3], &[8]] {
-            assert_eq!(in_groups(&blocks, sizes), expected, "{sizes:?}");
+            assert_eq!(side_by_side(&blocks, sizes), expected, "{sizes:?}");
         }
     }
 }
