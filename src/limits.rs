@@ -6,9 +6,12 @@
 /// A block's size: what Fabric's gRPC limit lets through (100 MiB).
 pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 
-/// Blocks that one queue between two stages holds: enough that no stage waits for another's hand, few
-/// enough that a block meets its own bytes in the cache.
-pub const STAGE_QUEUE_BLOCKS: usize = 3;
+/// Blocks that one queue between two stages holds: enough that small ones can go through a stage
+/// together, few enough that a block meets its own bytes in the cache.
+pub const STAGE_QUEUE_BLOCKS: usize = 8;
+
+/// Bytes of blocks in one channel's pipeline; a larger block goes through alone.
+pub const PIPELINE_BYTES_MAX: usize = 256 << 20;
 
 /// Channels of one peer.
 pub const CHANNELS_MAX: usize = 1024;
@@ -44,6 +47,13 @@ pub const BLOCKS_TOGETHER: usize = 3;
 /// Blocks that the queue in front of commit holds: what waits there while a disk syncs slowly, becomes
 /// durable with the next sync.
 pub const COMMIT_QUEUE_BLOCKS: usize = 16;
+
+/// Bytes of blocks that one worker decodes at a time: small blocks go together.
+pub const DECODE_BYTES_TOGETHER: usize = 256 << 10;
+
+/// Transactions whose signatures go through together, of one block or of several: enough to share what
+/// they can share.
+pub const VERIFY_TRANSACTIONS_TOGETHER: usize = 85;
 
 /// Buffers of blocks that wait to be used again.
 pub const BLOCK_BUFFERS_KEPT: usize = 64;

@@ -1,12 +1,12 @@
 //! The thread at the door: reads the source and feeds decode, waiting where the pipeline is full.
 
 use super::{BlockSource, RawBlock, SourceError};
-use crate::queue::Outbox;
+use crate::queue::{Outbox, Room};
 use crate::stage::Trace;
 use crate::types::BlockNumber;
 
-/// Feeds the blocks of `source` to `outbox` until the source ends or decode has gone. `first` is the
-/// number that the first block should have.
+/// Feeds the blocks of `source` to `outbox` until the source ends or decode has gone; each enters when
+/// there is room for it. `first` is the number that the first block should have.
 ///
 /// # Errors
 /// The source cannot give the next block.
@@ -14,10 +14,12 @@ pub fn feed(
     source: &mut dyn BlockSource,
     first: BlockNumber,
     outbox: &Outbox<RawBlock>,
+    room: &Room,
     trace: &Trace,
 ) -> Result<(), SourceError> {
     let mut expected = first;
     while let Some(bytes) = source.next_block()? {
+        let bytes = room.enter(bytes);
         trace.entered();
         if outbox.send(RawBlock { expected, bytes }).is_err() {
             break;

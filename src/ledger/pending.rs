@@ -173,6 +173,13 @@ impl KeyFilter {
             .collect()
     }
 
+    /// A filter that was stored; `None` where it is none.
+    pub(crate) fn of_stored(stored: &[u8]) -> Option<Self> {
+        let (words, rest) = stored.as_chunks();
+        let words: Box<[u64]> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        (rest.is_empty() && words.len().is_power_of_two()).then_some(Self { words })
+    }
+
     /// As [`KeyFilter::contains`], of a filter that was stored. What is none contains everything.
     pub(crate) fn stored_contains(stored: &[u8], hash: KeyHash) -> bool {
         let (words, _) = stored.as_chunks();

@@ -18,12 +18,12 @@ use crate::limits::{self, COMMIT_QUEUE_BLOCKS, STAGE_QUEUE_BLOCKS};
 use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
-use crate::queue::{Inbox, Outbox, queue};
+use crate::queue::{Inbox, Outbox, Room, queue};
 use crate::stage::{Disturbance, Ended, InStage, Overlapped, Stage, Trace, Workers};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
 use crate::types::BlockNumber;
-use crate::verify::{BegunBlock, Chain, CheckedBlock, Refusal, VerifiedBlock};
+use crate::verify::{BegunBlock, Chain, CheckedBlock, Refusal, VerifiedBlock, check_all};
 
 /// How a pipeline runs. No verdict depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -304,7 +304,8 @@ fn feed(
     outbox: &Outbox<RawBlock>,
     stage: &Stage,
 ) -> Result<(), Stop> {
-    Ok(stage.alone(|| ingress::feed(source, first, outbox, &stage.trace))?)
+    let room = Room::new(limits::PIPELINE_BYTES_MAX);
+    Ok(stage.alone(|| ingress::feed(source, first, outbox, &room, &stage.trace))?)
 }
 
 /// Decodes blocks side by side.
@@ -317,12 +318,19 @@ impl Overlapped for Decode {
     type Given = DecodedBlock;
     type Error = Rejection;
 
+    const ENOUGH: usize = limits::DECODE_BYTES_TOGETHER;
+
+    fn weight(taken: &RawBlock) -> usize {
+        taken.bytes.len()
+    }
+
     fn begin(&mut self, taken: RawBlock) -> RawBlock {
         taken
     }
 
-    fn work(begun: RawBlock, meter: &CpuMeter) -> Self::Worked {
-        decode_block(begun, meter)
+    fn work(begun: Vec<RawBlock>, meter: &CpuMeter) -> Vec<Self::Worked> {
+        let decoded = begun.into_iter().map(|raw| decode_block(raw, meter));
+        decoded.collect()
     }
 
     fn finish(&mut self, worked: Self::Worked) -> Self::Worked {
@@ -345,12 +353,18 @@ impl Overlapped for Verify<'_> {
     type Given = VerifiedBlock;
     type Error = Refusal;
 
+    const ENOUGH: usize = limits::VERIFY_TRANSACTIONS_TOGETHER;
+
+    fn weight(taken: &DecodedBlock) -> usize {
+        taken.transactions()
+    }
+
     fn begin(&mut self, taken: DecodedBlock) -> BegunBlock {
         self.chain.begin(taken)
     }
 
-    fn work(begun: BegunBlock, meter: &CpuMeter) -> CheckedBlock {
-        begun.check(meter)
+    fn work(begun: Vec<BegunBlock>, meter: &CpuMeter) -> Vec<CheckedBlock> {
+        check_all(begun, meter)
     }
 
     fn finish(&mut self, worked: CheckedBlock) -> Result<VerifiedBlock, Refusal> {

@@ -9,8 +9,12 @@
 //!
 //! Knows nothing of blocks.
 
+mod room;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+pub use room::Room;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 

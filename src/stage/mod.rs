@@ -40,11 +40,19 @@ pub trait Overlapped {
     /// Why it cannot go on.
     type Error: Send;
 
+    /// How much there is to do in a block. Blocks that wait go through together until they have
+    /// [`Overlapped::ENOUGH`] to do.
+    fn weight(taken: &Self::Taken) -> usize;
+
+    /// What is enough for a worker at a time.
+    const ENOUGH: usize;
+
     /// In the order of the blocks, on the stage's own thread, while blocks before are under way.
     fn begin(&mut self, taken: Self::Taken) -> Self::Begun;
 
-    /// On a worker, in any order. `meter` counts what the workers spend.
-    fn work(begun: Self::Begun, meter: &CpuMeter) -> Self::Worked;
+    /// On a worker, in any order; blocks that follow each other. `meter` counts what the workers spend.
+    /// Gives one result for each.
+    fn work(begun: Vec<Self::Begun>, meter: &CpuMeter) -> Vec<Self::Worked>;
 
     /// In the order of the blocks, on the stage's own thread.
     ///
@@ -138,33 +146,41 @@ impl Stage {
             let mut under_way = VecDeque::with_capacity(limits::BLOCKS_TOGETHER);
             loop {
                 while under_way.len() < limits::BLOCKS_TOGETHER
-                    && let Some(taken) = next(inbox, under_way.is_empty())
+                    && let Some(taken) = next_blocks::<S>(inbox, under_way.is_empty())
                 {
-                    let number = taken.number();
-                    self.delay(number.0);
+                    let numbers: Vec<_> = taken.iter().map(InStage::number).collect();
+                    numbers
+                        .first()
+                        .into_iter()
+                        .for_each(|first| self.delay(first.0));
                     let (done, result) = queue(self.metrics.name(), 1);
-                    let begun = self.alone(|| stages.begin(taken));
-                    under_way.push_back((number, self.clock.now(), result));
+                    let begun = self.alone(|| {
+                        let begun = taken.into_iter().map(|taken| stages.begin(taken));
+                        begun.collect::<Vec<_>>()
+                    });
+                    under_way.push_back((numbers, self.clock.now(), result));
                     workers.spawn(move |_| {
                         // Nobody waits for it where an earlier block ended the stage.
                         let _ended = done.send(S::work(begun, meter));
                     });
                 }
-                let Some((number, start, result)) = under_way.pop_front() else {
-                    return Ended::Drained;
-                };
                 // Nothing comes where the work panicked: the scope passes that on.
-                let Some(worked) = result.receive() else {
+                let Some((numbers, start, worked)) = under_way
+                    .pop_front()
+                    .and_then(|(numbers, start, result)| Some((numbers, start, result.receive()?)))
+                else {
                     return Ended::Drained;
                 };
-                match self.alone(|| stages.finish(worked)) {
-                    Err(error) => return Ended::Stopped(number, error),
-                    Ok(given) => {
-                        self.metrics.add_cpu_ns(meter.take_ns());
-                        self.metrics.note_serial_ns(meter.take_serial_ns());
-                        self.count(&given, start, self.clock.now());
-                        if outbox.send(given).is_err() {
-                            return Ended::Drained;
+                self.metrics.add_cpu_ns(meter.take_ns());
+                self.metrics.note_serial_ns(meter.take_serial_ns());
+                for (number, worked) in numbers.into_iter().zip(worked) {
+                    match self.alone(|| stages.finish(worked)) {
+                        Err(error) => return Ended::Stopped(number, error),
+                        Ok(given) => {
+                            self.count(&given, start, self.clock.now());
+                            if outbox.send(given).is_err() {
+                                return Ended::Drained;
+                            }
                         }
                     }
                 }
@@ -246,11 +262,21 @@ impl Stage {
     }
 }
 
-/// The next block: waits for it, or takes one that is there.
-fn next<T>(inbox: &Inbox<T>, wait: bool) -> Option<T> {
-    if wait {
+/// The next blocks that go through a stage together: those that are there. Waits for the first where
+/// `wait` says so; else there may be none.
+fn next_blocks<S: Overlapped>(inbox: &Inbox<S::Taken>, wait: bool) -> Option<Vec<S::Taken>> {
+    let first = if wait {
         inbox.receive()
     } else {
         inbox.try_receive()
+    }?;
+    let mut weight = S::weight(&first);
+    let mut blocks = vec![first];
+    while weight < S::ENOUGH
+        && let Some(next) = inbox.try_receive()
+    {
+        weight += S::weight(&next);
+        blocks.push(next);
     }
+    Some(blocks)
 }

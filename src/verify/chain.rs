@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::block_signature::check_block_signatures;
+use super::block_signature::{check_block_signatures, check_signatures};
 use super::error::{Fault, Refusal, Rejection};
 use super::transaction::{TxVerdict, verify_transactions};
 use crate::channel::{Bundle, ConfigBlock};
@@ -216,15 +216,39 @@ impl Chain {
     }
 }
 
+/// Checks blocks that were begun one after another, on the current rayon pool: their signatures go
+/// through together. `meter` counts what the workers spend.
+#[must_use]
+pub fn check_all(begun: Vec<BegunBlock>, meter: &CpuMeter) -> Vec<CheckedBlock> {
+    let mut verdicts = Vec::with_capacity(begun.len());
+    for run in begun.chunk_by(BegunBlock::goes_with) {
+        let assumed = run.iter().map(|block| block.assumed.as_ref());
+        let tips = assumed.map(|assumed| assumed.map(|(tip, _)| *tip));
+        let placed: Option<Vec<_>> = run
+            .iter()
+            .map(|block| &block.decoded)
+            .zip(tips)
+            .map(|(block, tip)| Some((block, tip?)))
+            .collect();
+        match (placed, run.first().and_then(|block| block.assumed.as_ref())) {
+            (Some(placed), Some((_, bundle))) => {
+                verdicts.extend(check_together(&placed, bundle, meter).into_iter().map(Some));
+            }
+            _ => verdicts.extend(run.iter().map(|_| None)),
+        }
+    }
+    let checked = begun.into_iter().zip(verdicts);
+    checked
+        .map(|(begun, verdicts)| CheckedBlock { begun, verdicts })
+        .collect()
+}
+
 impl BegunBlock {
-    /// Checks the block, on the current rayon pool; `meter` counts what its workers spend.
-    #[must_use]
-    pub fn check(self, meter: &CpuMeter) -> CheckedBlock {
-        let assumed = self.assumed.as_ref();
-        let verdicts = assumed.map(|(tip, bundle)| check(&self.decoded, *tip, bundle, meter));
-        CheckedBlock {
-            begun: self,
-            verdicts,
+    /// Whether the same configuration was in force.
+    fn goes_with(&self, next: &Self) -> bool {
+        match (&self.assumed, &next.assumed) {
+            (Some((_, ours)), Some((_, theirs))) => Arc::ptr_eq(ours, theirs),
+            _ => false,
         }
     }
 }
@@ -237,8 +261,40 @@ fn check(
     meter: &CpuMeter,
 ) -> Result<Vec<TxVerdict>, Refusal> {
     check_place(decoded, tip)?;
-    meter.count_serial(|| check_block_signatures(decoded, bundle))?;
-    Ok(verify_transactions(decoded, bundle, meter))
+    let contents = decoded.contents();
+    let header = decoded.header_bytes();
+    check_signatures(decoded.number(), header, &contents.metadata, bundle)?;
+    let transactions: Vec<_> = contents.transactions.iter().collect();
+    Ok(verify_transactions(&transactions, bundle, meter))
+}
+
+/// [`check`] of several blocks at once.
+fn check_together(
+    blocks: &[(&DecodedBlock, ChainTip)],
+    bundle: &Bundle,
+    meter: &CpuMeter,
+) -> Vec<Result<Vec<TxVerdict>, Refusal>> {
+    let mut signed = meter.count_serial(|| {
+        let decoded: Vec<_> = blocks.iter().map(|(block, _)| *block).collect();
+        check_block_signatures(&decoded, bundle)
+    });
+    for ((block, tip), signed) in blocks.iter().zip(&mut signed) {
+        if let Err(misplaced) = check_place(block, *tip) {
+            *signed = Err(misplaced.into());
+        }
+    }
+    let good = blocks
+        .iter()
+        .zip(&signed)
+        .filter(|(_, signed)| signed.is_ok());
+    let transactions = good.flat_map(|((block, _), _)| &block.contents().transactions);
+    let transactions: Vec<_> = transactions.collect();
+    let mut verdicts = verify_transactions(&transactions, bundle, meter).into_iter();
+    let results = blocks.iter().zip(signed).map(|((block, _), signed)| {
+        let count = block.contents().transactions.len();
+        signed.map(|()| verdicts.by_ref().take(count).collect())
+    });
+    results.collect()
 }
 
 fn check_place(decoded: &DecodedBlock, tip: ChainTip) -> Result<(), Rejection> {

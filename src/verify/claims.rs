@@ -14,7 +14,7 @@ use crate::policy::accepted_signers;
 /// The place of an identity in a [`Roster`].
 pub(super) type Place = usize;
 
-/// The identities that some transactions of a block name.
+/// The identities that some transactions name.
 pub(super) struct Claims {
     /// Those that are identities of the channel.
     pub(super) identities: Vec<Arc<Identity>>,
@@ -27,7 +27,7 @@ pub(super) struct Claims {
 
 impl Claims {
     /// Looks up the identities of `transactions`.
-    pub(super) fn of(transactions: &[DecodedTx<'_>], bundle: &Bundle) -> Self {
+    pub(super) fn of(transactions: &[&DecodedTx<'_>], bundle: &Bundle) -> Self {
         let mut roster = Roster {
             bundle,
             identities: Vec::new(),

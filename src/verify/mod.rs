@@ -20,6 +20,6 @@ pub mod transaction;
 mod tests;
 
 pub use block_signature::check_signatures;
-pub use chain::{BegunBlock, Chain, ChainTip, CheckedBlock, VerifiedBlock};
+pub use chain::{BegunBlock, Chain, ChainTip, CheckedBlock, VerifiedBlock, check_all};
 pub use error::{Fault, Refusal, Rejection};
 pub use transaction::TxVerdict;

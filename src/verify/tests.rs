@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::{Chain, Refusal, TxVerdict, VerifiedBlock};
+use super::{Chain, Refusal, TxVerdict, VerifiedBlock, check_all};
 use crate::channel::channel_id_of_config_block;
 use crate::decode::{DecodedBlock, decode_block};
 use crate::ingress::{BlockFile, BlockSource as _, RawBlock};
@@ -68,7 +68,7 @@ fn in_turn(blocks: &[Bytes]) -> Vec<String> {
     all
 }
 
-/// Up to `sizes` at a time, over and over: begun in turn, checked last first, and finished in turn.
+/// Up to `sizes` at a time, over and over: begun in turn, checked together, and finished in turn.
 fn side_by_side(blocks: &[Bytes], sizes: &[usize]) -> Vec<String> {
     let mut chain = Chain::founding(channel_id_of_config_block(&blocks[0]).unwrap());
     let (workers, meter) = (Workers::default(), CpuMeter::default());
@@ -77,10 +77,8 @@ fn side_by_side(blocks: &[Bytes], sizes: &[usize]) -> Vec<String> {
     let mut under_way = VecDeque::new();
     for &size in sizes.iter().cycle() {
         let begun = blocks.by_ref().take(size.saturating_sub(under_way.len()));
-        let begun: Vec<_> = begun.map(|block| chain.begin(block)).collect();
-        let checked = begun.into_iter().rev().map(|block| block.check(&meter));
-        let checked: Vec<_> = checked.collect();
-        under_way.extend(checked.into_iter().rev());
+        let begun = begun.map(|block| chain.begin(block)).collect();
+        under_way.extend(check_all(begun, &meter));
         let Some(checked) = under_way.pop_front() else {
             break;
         };

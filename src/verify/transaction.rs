@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use super::claims::{Claims, Place, SignerSets};
 use crate::channel::Bundle;
 use crate::crypto::{SignatureJob, SignedMessage, verify_batch};
-use crate::decode::{DecodedBlock, DecodedTx, SignedKind, TxBody};
+use crate::decode::{DecodedTx, SignedKind, TxBody};
+use crate::limits;
 use crate::msp::Identity;
 use crate::sys::process::CpuMeter;
 use crate::types::ValidationCode;
@@ -30,23 +31,22 @@ pub enum TxVerdict {
 const JOBS_PER_TASK: usize = 256;
 
 /// Transactions of one task at most: with three signatures each, its jobs are checked together.
-const TXS_PER_TASK_MAX: usize = 85;
+const TXS_PER_TASK_MAX: usize = limits::VERIFY_TRANSACTIONS_TOGETHER;
 
 /// And at least: below, less would be shared than is won by spreading.
 const TXS_PER_TASK_MIN: usize = 16;
 
-/// Checks all creators and endorsements of a block, on the current rayon pool; `meter` counts what its
-/// workers spend.
+/// Checks all creators and endorsements of one block, or of several for which one configuration is in
+/// force, on the current rayon pool; `meter` counts what its workers spend.
 ///
 /// Fabric: `core/common/validation/msgvalidation.go:ValidateTransaction` for creators,
 /// `common/policies/policy.go:SignatureSetToValidIdentities` for endorsers.
 #[must_use]
 pub fn verify_transactions(
-    decoded: &DecodedBlock,
+    transactions: &[&DecodedTx<'_>],
     bundle: &Bundle,
     meter: &CpuMeter,
 ) -> Vec<TxVerdict> {
-    let transactions = &decoded.contents().transactions;
     // Two tasks for each worker, so that none waits long for the last one.
     let even = transactions.len() / (2 * rayon::current_num_threads());
     transactions
@@ -57,7 +57,7 @@ pub fn verify_transactions(
 }
 
 fn verify_some(
-    transactions: &[DecodedTx<'_>],
+    transactions: &[&DecodedTx<'_>],
     bundle: &Bundle,
     meter: &CpuMeter,
 ) -> Vec<TxVerdict> {
@@ -83,7 +83,7 @@ struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
-    fn of(transactions: &'a [DecodedTx<'_>], claims: &'a Claims) -> Self {
+    fn of(transactions: &[&'a DecodedTx<'_>], claims: &'a Claims) -> Self {
         let signatures = transactions.len() + claims.endorsers.len();
         let mut jobs = Self {
             jobs: Vec::with_capacity(signatures),
@@ -129,7 +129,7 @@ impl<'a> Jobs<'a> {
 }
 
 fn verdicts(
-    transactions: &[DecodedTx<'_>],
+    transactions: &[&DecodedTx<'_>],
     claims: &Claims,
     jobs: &Jobs<'_>,
     good: &[bool],

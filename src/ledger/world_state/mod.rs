@@ -44,7 +44,7 @@ use tx_filter::{Filling, TxFilter};
 use tx_ids::TxIdIndex;
 
 use super::error::Error;
-use crate::limits::STATE_READERS_MAX;
+use crate::limits::{STATE_READERS_MAX, TX_FILTER_BYTES_MAX, TX_FILTER_ROWS_PER_COMMIT};
 use crate::sys::clock::Clock;
 use crate::sys::lmdb::{Env, EnvOptions, LmdbError, OpenError, ReadTxn, Table, Writer};
 use crate::types::ChannelId;
@@ -146,6 +146,9 @@ impl StateStore {
         let segment = read_segment(&txn, meta).map_err(failed)?;
         let runs = read_progress(&txn, meta).map_err(failed)?;
         let generations = tables.state.load(&txn, &runs).map_err(failed)?;
+        let mut filling = Filling::default();
+        let tx_filter = read_tx_filter(&txn, tables.tx_ids, segment, &mut filling);
+        let tx_filter = tx_filter.map_err(failed)?;
         drop(txn);
         let namespaces_stored = namespaces.len();
         Ok(Arc::new(Self {
@@ -153,8 +156,8 @@ impl StateStore {
             tables,
             namespaces: ArcSwap::from_pointee(namespaces),
             generations: ArcSwap::from_pointee(generations),
-            tx_filter: TxFilter::new(),
-            filling: Mutex::default(),
+            tx_filter,
+            filling: Mutex::new(filling),
             write: Mutex::new(WriteSide {
                 writer,
                 namespaces_stored,
@@ -290,6 +293,30 @@ fn read_progress(txn: &ReadTxn, meta: Table) -> Result<Progress, LmdbError> {
         Some(row) => Progress::parse(row).ok_or(LmdbError::Corrupted),
         None => Ok(Progress::default()),
     }
+}
+
+/// The filter of ids as it can be had at once: the closed segments have filters, and the ids of the open
+/// one are added.
+fn read_tx_filter(
+    txn: &ReadTxn,
+    tx_ids: TxIdIndex,
+    open: OpenSegment,
+    filling: &mut Filling,
+) -> Result<TxFilter, LmdbError> {
+    let filter = TxFilter::new();
+    let Some(closed) = tx_ids.closed_filters(txn, TX_FILTER_BYTES_MAX)? else {
+        return Ok(filter);
+    };
+    let mut next = Some(TxIdIndex::before(open.number));
+    while let Some(behind) = next {
+        let (keys, last) = tx_ids.keys_behind(txn, &behind, TX_FILTER_ROWS_PER_COMMIT)?;
+        keys.iter().for_each(|key| filter.add(filling, key));
+        next = last;
+    }
+    if filling.has_all() {
+        filter.answer_by(closed);
+    }
+    Ok(filter)
 }
 
 fn read_namespaces(txn: &ReadTxn, table: Table) -> Result<Namespaces, LmdbError> {

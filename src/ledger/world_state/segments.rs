@@ -83,6 +83,29 @@ impl Segmented {
         Ok(found)
     }
 
+    /// The filters of all closed segments, copied; `None` where they have more than `bytes_max` bytes, or
+    /// one is none.
+    pub(super) fn closed(
+        &self,
+        txn: &ReadTxn,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<KeyFilter>>, LmdbError> {
+        let (mut filters, mut bytes) = (Vec::new(), 0);
+        for row in txn.rows(self.filters, &[self.kind as u8])? {
+            let (row, stored) = row?;
+            if row.first() != Some(&(self.kind as u8)) {
+                break;
+            }
+            bytes += stored.len();
+            let filter = KeyFilter::of_stored(stored).filter(|_| bytes <= bytes_max);
+            let Some(filter) = filter else {
+                return Ok(None);
+            };
+            filters.push(filter);
+        }
+        Ok(Some(filters))
+    }
+
     /// Stores the filter of a segment, which then is closed. `hash` says what stands for a row's key,
     /// given without its segment.
     pub(super) fn close(

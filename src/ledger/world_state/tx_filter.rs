@@ -2,19 +2,23 @@
 //!
 //! The table of ids has random keys, so a look-up walks a tree that is in no cache. The filter answers
 //! "not there" from one cache line. It is memory only: after a start it is filled again from the table, a
-//! part with every write transaction, and until it is full every question goes to the table.
+//! part with every write transaction. Until it is full, the filters that the table's closed segments have
+//! answer for these, one line each.
 //!
 //! Invariants:
 //! - no false negative: an id is in the filter before its block is published in the overlay and before its
 //!   row is committed, and a reader that sees either, sees its bits (it came by them through a lock or an
 //!   atomic pointer that was set later);
 //! - `complete` is set only once every id of the table has been added, and unset for good where there are
-//!   more ids than the filters may have bytes for.
+//!   more ids than the filters may have bytes for;
+//! - where `closed` is there, it has every id of the table that has not been added.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
+use crate::ledger::pending::{KeyFilter, KeyHash};
 use crate::ledger::tx_key::TxKey;
 use crate::limits;
 use crate::types::BlockNumber;
@@ -25,6 +29,8 @@ pub(super) struct TxFilter {
     /// Each twice as large as the one before; new ids go into the last.
     parts: ArcSwap<Vec<Part>>,
     complete: AtomicBool,
+    /// While it is not complete: the filters of the segments that were closed at the start.
+    closed: ArcSwapOption<Vec<KeyFilter>>,
 }
 
 /// What the one writer knows of a filter.
@@ -40,6 +46,11 @@ pub(super) struct Filling {
 }
 
 impl Filling {
+    /// Whether what was to be added is there: not where there were too many.
+    pub(super) fn has_all(&self) -> bool {
+        self.state != FillState::TooMany
+    }
+
     /// Whether a block has not come before; it has now.
     pub(super) fn is_new(&mut self, block: BlockNumber) -> bool {
         let is_new = block.0 >= self.next;
@@ -58,7 +69,7 @@ enum FillState {
 
 /// Words of 64 bits; eight of them, a cache line, are one id's block.
 #[derive(Debug, Clone)]
-struct Part(std::sync::Arc<[AtomicU64]>);
+struct Part(Arc<[AtomicU64]>);
 
 const BLOCK_WORDS: usize = 8;
 
@@ -77,14 +88,28 @@ impl TxFilter {
         Self {
             parts: ArcSwap::from_pointee(vec![Part::for_ids(FIRST_IDS)]),
             complete: AtomicBool::new(false),
+            closed: ArcSwapOption::empty(),
         }
+    }
+
+    /// Has other filters answer for the ids that are not here. All ids of the table that are in none of
+    /// them must have been added.
+    pub(super) fn answer_by(&self, closed: Vec<KeyFilter>) {
+        self.closed.store(Some(Arc::new(closed)));
     }
 
     /// Whether the ledger may have the id: `false` only where it certainly has not.
     pub(super) fn may_contain(&self, key: &TxKey) -> bool {
         // Ordering: Acquire, for the bits of all ids that were added before the filter was complete.
-        !self.complete.load(Ordering::Acquire)
-            || self.parts.load().iter().any(|part| part.may_contain(key))
+        if !self.complete.load(Ordering::Acquire) {
+            let hash = KeyHash::of_tx(key);
+            match &*self.closed.load() {
+                None => return true,
+                Some(closed) if closed.iter().any(|filter| filter.contains(hash)) => return true,
+                Some(_) => {}
+            }
+        }
+        self.parts.load().iter().any(|part| part.may_contain(key))
     }
 
     /// Adds an id that is about to be written.
@@ -108,12 +133,13 @@ impl TxFilter {
             // Ordering: Release, before the id's row is written.
             // The parts stay: a reader that saw it complete may be about to look into them.
             self.complete.store(false, Ordering::Release);
+            self.closed.store(None);
             return;
         }
         next.add(key);
         filling.in_last = 1;
         let grown = parts.iter().cloned().chain([next]).collect();
-        self.parts.store(std::sync::Arc::new(grown));
+        self.parts.store(Arc::new(grown));
     }
 
     /// Whether rows of the table have yet to be added, and the key behind which they stand.
@@ -130,6 +156,7 @@ impl TxFilter {
             filling.state = FillState::Full;
             // Ordering: Release, after all bits.
             self.complete.store(true, Ordering::Release);
+            self.closed.store(None);
         }
         filling.through = last;
     }
@@ -188,6 +215,7 @@ mod tests {
 
     use super::{FIRST_IDS, Filling, TxFilter};
     use crate::crypto::sha256;
+    use crate::ledger::pending::{KeyFilter, KeyHash};
     use crate::ledger::tx_key::TxKey;
 
     fn id(number: usize) -> TxKey {
@@ -207,6 +235,24 @@ mod tests {
         assert!(wrong.count() < count / 20);
         filter.add(&mut filling, &id(count));
         assert!(filter.may_contain(&id(count)));
+    }
+
+    #[test]
+    fn others_answer_until_it_is_full() {
+        let (filter, mut filling) = (TxFilter::new(), Filling::default());
+        let mut closed = KeyFilter::with_keys(1000);
+        (0..1000).for_each(|number| closed.insert(KeyHash::of_tx(&id(number))));
+        filter.add(&mut filling, &id(1000));
+        assert!(filter.may_contain(&id(1001)), "nobody answers yet");
+        filter.answer_by(vec![closed]);
+        filter.add(&mut filling, &id(1002));
+        assert!((0..=1000).all(|number| filter.may_contain(&id(number))));
+        assert!(!filter.may_contain(&id(1001)));
+        assert!(filter.may_contain(&id(1002)));
+        (0..1000).for_each(|number| filter.add(&mut filling, &id(number)));
+        filter.filled(&mut filling, None);
+        assert!((0..=1000).all(|number| filter.may_contain(&id(number))));
+        assert!(!filter.may_contain(&id(1001)));
     }
 
     #[test]

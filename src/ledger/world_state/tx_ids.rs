@@ -5,7 +5,7 @@
 use super::keys;
 use super::rows::{parse_tx_row, tx_row};
 use super::segments::Segmented;
-use crate::ledger::pending::KeyHash;
+use crate::ledger::pending::{KeyFilter, KeyHash};
 use crate::ledger::tx_key::TxKey;
 use crate::sys::lmdb::{LmdbError, ReadTxn, WriteTxn};
 use crate::types::{BlockNumber, TxIndex};
@@ -41,6 +41,22 @@ impl TxIdIndex {
     /// Whether there is a transaction with this id.
     pub(crate) fn contains(&self, txn: &ReadTxn, key: &TxKey) -> Result<bool, LmdbError> {
         Ok(self.find(txn, key)?.is_some())
+    }
+
+    /// The filters of the closed segments; `None` where they have more than `bytes_max` bytes.
+    pub(super) fn closed_filters(
+        &self,
+        txn: &ReadTxn,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<KeyFilter>>, LmdbError> {
+        self.table.closed(txn, bytes_max)
+    }
+
+    /// Where the rows of a segment begin, for [`TxIdIndex::keys_behind`].
+    pub(super) fn before(segment: u32) -> Vec<u8> {
+        let mut key = Vec::new();
+        keys::put_segment(&mut key, segment);
+        key
     }
 
     /// The next keys behind `behind`, at most `count`, and the last of them as the table has it; `None`
