@@ -8,8 +8,12 @@ use serde_json::Value;
 use crate::simulation::{Outcome, Station, Step, simulate};
 
 /// Blocks between two stages, and in front of commit.
-const STAGE_QUEUE_BLOCKS: usize = 2;
+const STAGE_QUEUE_BLOCKS: usize = 8;
 const COMMIT_QUEUE_BLOCKS: usize = 16;
+/// Blocks, or units of small blocks, in decode and in verify at the same time.
+const BLOCKS_TOGETHER: usize = 3;
+/// Transactions of small blocks that go through these together.
+const TRANSACTIONS_TOGETHER: u64 = 85;
 /// Blocks that become durable with one sync.
 const COMMIT_GROUP_BLOCKS: usize = 64;
 /// Blocks that are durable and wait for the state, and of a group that is brought into it at least.
@@ -26,7 +30,7 @@ const WAKE_NS: u64 = 5000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
-    /// Blocks in decode, and in verify, at the same time; they leave in order.
+    /// Units in decode, and in verify, at the same time; they leave in order.
     verify_lanes: usize,
     /// Whether a thread of its own syncs what commit has written.
     sync_apart: bool,
@@ -41,25 +45,21 @@ pub(crate) struct Layout {
 /// As it is.
 pub(crate) const TODAY: Layout = Layout {
     name: "as it is",
-    verify_lanes: 1,
+    verify_lanes: BLOCKS_TOGETHER,
     sync_apart: false,
     endorsement_lanes: 1,
     state_parts: 1,
     copy_lanes: 1,
 };
 
-const WIDE: Layout = Layout {
-    name: "decode and verify 4 blocks at once",
-    verify_lanes: 4,
+const SYNCED: Layout = Layout {
+    name: "sync beside the next write",
+    sync_apart: true,
     ..TODAY
 };
-const SYNCED: Layout = Layout {
-    name: "and sync beside the next write",
-    sync_apart: true,
-    ..WIDE
-};
 const ALL: Layout = Layout {
-    name: "and endorsement 4, state in 4 parts, 4 readers and writers",
+    name: "and decode, verify 8, endorsement 4 at once, state in 4 parts, 4 readers and writers",
+    verify_lanes: 8,
     endorsement_lanes: 4,
     state_parts: 4,
     copy_lanes: 4,
@@ -67,7 +67,7 @@ const ALL: Layout = Layout {
 };
 
 /// Each is the one before with more changes.
-pub(crate) const LAYOUTS: [Layout; 4] = [TODAY, WIDE, SYNCED, ALL];
+pub(crate) const LAYOUTS: [Layout; 3] = [TODAY, SYNCED, ALL];
 
 /// What an import says: CPU time for a block, in nanoseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,11 +179,14 @@ impl Figures {
         let steps = [WAKE, spread(cost, cost.serial_ns, 32)];
         let mut decode = station("decode", STAGE_QUEUE_BLOCKS, &steps);
         decode.lanes = layout.verify_lanes;
+        let unit = usize::try_from(TRANSACTIONS_TOGETHER.div_ceil(txs)).unwrap_or(1);
+        decode.group = (1, unit.min(STAGE_QUEUE_BLOCKS));
         let cost = self.of("verify");
         let even = (txs / (2 * cores.max(1) as u64)).clamp(16, 85);
         let steps = [WAKE, chain(cost.serial_ns), spread(cost, 0, even)];
         let mut verify = station("verify", STAGE_QUEUE_BLOCKS, &steps);
         verify.lanes = layout.verify_lanes;
+        verify.group = decode.group;
         // Twice: index look-ups, policies.
         let cost = self.of("endorsement");
         let steps = [Step::Alone(cost.serial_ns), WAKE, spread(cost, 0, 32), WAKE];
