@@ -10,7 +10,14 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// together, few enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 8;
 
-/// Bytes of blocks in one channel's pipeline; a larger block goes through alone.
+/// Bytes of blocks in one channel's pipeline that keep every stage at work: more would only be in memory
+/// for longer.
+pub const PIPELINE_BYTES_ENOUGH: usize = 32 << 20;
+
+/// Blocks in it that may have more bytes than are enough, so that stages overlap with large blocks, too.
+pub const PIPELINE_LARGE_BLOCKS: usize = 6;
+
+/// Bytes of blocks in it at most; a larger block goes through alone.
 pub const PIPELINE_BYTES_MAX: usize = 256 << 20;
 
 /// Channels of one peer.
@@ -59,7 +66,7 @@ pub const VERIFY_TRANSACTIONS_TOGETHER: usize = 85;
 pub const BLOCK_BUFFERS_KEPT: usize = 64;
 
 /// A buffer that is kept: larger ones, which hardly any channel needs, go back to the system.
-pub const BLOCK_BUFFER_BYTES_KEPT: usize = 4 << 20;
+pub const BLOCK_BUFFER_BYTES_KEPT: usize = 16 << 20;
 
 /// Bytes of the filter that spares look-ups of new transaction ids: some 40 million ids. A ledger with
 /// more of them asks its index.

@@ -18,7 +18,7 @@ use crate::limits::{self, COMMIT_QUEUE_BLOCKS, STAGE_QUEUE_BLOCKS};
 use crate::metrics::StageMetrics;
 use crate::mvcc::{MvccStage, ValidatedBlock};
 use crate::notify::CommitListener;
-use crate::queue::{Inbox, Outbox, Room, queue};
+use crate::queue::{Inbox, Outbox, Room, RoomSize, queue};
 use crate::stage::{Disturbance, Ended, InStage, Overlapped, Stage, Trace, Workers};
 use crate::sys::clock::Clock;
 use crate::sys::process::CpuMeter;
@@ -304,7 +304,11 @@ fn feed(
     outbox: &Outbox<RawBlock>,
     stage: &Stage,
 ) -> Result<(), Stop> {
-    let room = Room::new(limits::PIPELINE_BYTES_MAX);
+    let room = Room::new(RoomSize {
+        bytes_enough: limits::PIPELINE_BYTES_ENOUGH,
+        items_always: limits::PIPELINE_LARGE_BLOCKS,
+        bytes_max: limits::PIPELINE_BYTES_MAX,
+    });
     Ok(stage.alone(|| ingress::feed(source, first, outbox, &room, &stage.trace))?)
 }
 

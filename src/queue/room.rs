@@ -4,17 +4,44 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// Room for so many bytes. Clones share it.
+/// What a room holds. Whatever is larger than all of it is alone there.
+#[derive(Debug, Clone, Copy)]
+pub struct RoomSize {
+    /// As many items as come may be in it while they have so many bytes.
+    pub bytes_enough: usize,
+    /// So many may be in it if they have more,
+    pub items_always: usize,
+    /// and so many bytes at most.
+    pub bytes_max: usize,
+}
+
+/// Room for items of some bytes. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Room {
-    bytes_max: usize,
+    size: RoomSize,
     used: Arc<Used>,
 }
 
 #[derive(Debug, Default)]
 struct Used {
-    bytes: Mutex<usize>,
+    now: Mutex<Now>,
     left: Condvar,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Now {
+    items: usize,
+    bytes: usize,
+}
+
+impl RoomSize {
+    /// Whether one more item fits.
+    fn fits(&self, now: Now, bytes: usize) -> bool {
+        let bytes = now.bytes.saturating_add(bytes);
+        now.items == 0
+            || bytes <= self.bytes_enough
+            || now.items < self.items_always && bytes <= self.bytes_max
+    }
 }
 
 /// Bytes in a room, which they leave when the last of their clones and slices goes.
@@ -24,34 +51,34 @@ struct Guest {
 }
 
 impl Room {
-    /// An empty room for `bytes_max` bytes.
+    /// An empty room.
     #[must_use]
-    pub fn new(bytes_max: usize) -> Self {
+    pub fn new(size: RoomSize) -> Self {
         Self {
-            bytes_max,
+            size,
             used: Arc::default(),
         }
     }
 
-    /// Takes bytes in, once there is room for them; what is larger than the room, once that is empty.
+    /// Takes an item's bytes in, once there is room for them.
     #[must_use]
     pub fn enter(&self, bytes: Bytes) -> Bytes {
-        let fits = |used: usize| used == 0 || used.saturating_add(bytes.len()) <= self.bytes_max;
-        let mut used = self.used.lock();
-        while !fits(*used) {
-            let woken = self.used.left.wait(used);
-            used = woken.unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.used.lock();
+        while !self.size.fits(*now, bytes.len()) {
+            let woken = self.used.left.wait(now);
+            now = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        *used = used.saturating_add(bytes.len());
-        drop(used);
+        now.items += 1;
+        now.bytes = now.bytes.saturating_add(bytes.len());
+        drop(now);
         let used = Arc::clone(&self.used);
         Bytes::from_owner(Guest { bytes, used })
     }
 }
 
 impl Used {
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,9 +90,10 @@ impl AsRef<[u8]> for Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut used = self.used.lock();
-        *used = used.saturating_sub(self.bytes.len());
-        drop(used);
+        let mut now = self.used.lock();
+        now.items = now.items.saturating_sub(1);
+        now.bytes = now.bytes.saturating_sub(self.bytes.len());
+        drop(now);
         self.used.left.notify_all();
     }
 }

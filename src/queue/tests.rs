@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Closed, Room, queue};
+use super::{Closed, Inbox, Room, RoomSize, queue};
 
 #[test]
 fn items_come_out_in_order_and_the_bound_holds() {
@@ -49,38 +49,47 @@ fn a_gone_producer_lets_the_consumer_drain() {
     drop(outbox);
     assert_eq!(inbox.receive(), Some(1));
     assert_eq!(inbox.receive(), None);
-    assert_eq!(
-        inbox.receive_within(Duration::from_millis(1)),
-        Err(Closed)
-    );
+    assert_eq!(inbox.receive_within(Duration::from_millis(1)), Err(Closed));
+}
+
+/// A thread that has so many bytes enter, and what tells of it.
+fn enters(room: &Room, len: usize) -> (thread::JoinHandle<()>, Inbox<Bytes>) {
+    let (room, bytes) = (room.clone(), Bytes::from(vec![7; len]));
+    let (told, heard) = queue("test_test", 1);
+    let thread = thread::spawn(move || told.send(room.enter(bytes)).expect("heard"));
+    (thread, heard)
 }
 
 #[test]
 fn what_has_no_room_waits_until_others_leave() {
-    let room = Room::new(10);
+    let room = Room::new(RoomSize {
+        bytes_enough: 10,
+        items_always: 2,
+        bytes_max: 30,
+    });
     let bytes = |len: usize| Bytes::from(vec![7; len]);
-    let (first, second) = (room.enter(bytes(6)), room.enter(bytes(4)));
-    let entered = |len| {
-        let (room, bytes) = (room.clone(), bytes(len));
-        let (told, heard) = queue("test_test", 1);
-        let thread = thread::spawn(move || told.send(room.enter(bytes)));
-        (thread, heard)
+    let waits = |heard: &Inbox<Bytes>| {
+        let heard = heard.receive_within(Duration::from_millis(20));
+        assert_eq!(heard, Ok(None));
     };
-    let (thread, heard) = entered(5);
+    let (first, second) = (room.enter(bytes(6)), room.enter(bytes(4)));
+    let (thread, heard) = enters(&room, 5);
+    waits(&heard);
+    // Two may have more than is enough.
     drop(second);
-    assert_eq!(heard.receive_within(Duration::from_millis(20)), Ok(None));
-    // A slice keeps the bytes, and so their place.
-    let slice = first.slice(..1);
-    drop(first);
-    assert_eq!(heard.receive_within(Duration::from_millis(20)), Ok(None));
-    drop(slice);
     let third = heard.receive().expect("it has room now");
-    assert_eq!(third, bytes(5));
-    thread.join().expect("thread").expect("heard");
-    // What is larger than the room is alone in it.
-    let (thread, heard) = entered(50);
-    assert_eq!(heard.receive_within(Duration::from_millis(20)), Ok(None));
+    thread.join().expect("thread");
+    let (thread, heard) = enters(&room, 24);
+    waits(&heard);
     drop(third);
+    let fourth = heard.receive().expect("it has room now");
+    thread.join().expect("thread");
+    // What is larger than the room is alone in it. A slice keeps its bytes there.
+    let (thread, heard) = enters(&room, 50);
+    let slice = first.slice(..1);
+    drop((first, fourth));
+    waits(&heard);
+    drop(slice);
     assert_eq!(heard.receive().map(|bytes| bytes.len()), Some(50));
-    thread.join().expect("thread").expect("heard");
+    thread.join().expect("thread");
 }
