@@ -32,19 +32,19 @@ use crate::endorser::{JoinChannel, JoinError};
 use crate::host::{Channel, Host, HostError, LocalAccess};
 use crate::ledger::{Ledger, LedgerOptions};
 use crate::mvcc::StoredReplay;
-use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::pipeline::{Pipeline, PipelineOptions, PipelineWorkers};
 use crate::proto::common::Block;
 use crate::proto::wire::Message as _;
 use crate::sys::clock::Clock;
 use crate::types::ChannelId;
-use runner::Runner;
+use runner::{Runner, RunnerPipeline};
 
 /// What a peer is started with.
 #[derive(Debug, Clone)]
 pub struct PeerOptions {
     /// Folder of all ledgers.
     pub ledgers: PathBuf,
-    /// Threads that verify and evaluate, for each channel.
+    /// Threads that verify and evaluate, of all channels.
     pub workers: usize,
 }
 
@@ -54,6 +54,8 @@ pub struct Peer {
     options: PeerOptions,
     clock: Arc<dyn Clock>,
     feed: Arc<dyn Feed>,
+    /// Of all channels: each gets its turn, and none has more than there are cores.
+    workers: PipelineWorkers,
     host: Arc<Host>,
     /// One channel is joined at a time. `None` once the peer is ended.
     runners: Mutex<Option<Vec<Runner>>>,
@@ -65,7 +67,7 @@ impl Peer {
     /// Opens every ledger that there is, lets it recover, and begins to take blocks.
     ///
     /// # Errors
-    /// The folder of the ledgers cannot be made or read. A ledger that cannot be opened is no error of
+    /// The folder of the ledgers cannot be made or read, or no threads be started. A ledger that cannot be opened is no error of
     /// the peer.
     pub fn open(
         options: PeerOptions,
@@ -75,6 +77,7 @@ impl Peer {
     ) -> Result<Self, PeerError> {
         let mut peer = Self {
             host: Arc::new(Host::new(local)),
+            workers: PipelineWorkers::start(options.workers)?,
             options,
             clock,
             feed,
@@ -175,7 +178,12 @@ impl Peer {
         let mut runners = self.lock();
         let runners = runners.as_mut().ok_or(PeerError::Ended)?;
         let options = self.pipeline_options();
-        let runner = Runner::start(Arc::clone(&channel), &self.feed, &self.clock, options)?;
+        let pipeline = RunnerPipeline {
+            clock: Arc::clone(&self.clock),
+            workers: self.workers.clone(),
+            options,
+        };
+        let runner = Runner::start(Arc::clone(&channel), &self.feed, pipeline)?;
         self.host.add(channel)?;
         runners.push(runner);
         Ok(())
@@ -203,7 +211,9 @@ impl Peer {
         }
         let ledger = self.open_ledger(&id, true)?;
         if ledger.height() == 0 {
-            let mut pipeline = Pipeline::new(&ledger, &self.clock, self.pipeline_options())?;
+            let options = self.pipeline_options();
+            let mut pipeline =
+                Pipeline::with_workers(&ledger, &self.clock, options, &self.workers);
             pipeline.run(&mut OneBlock::new(genesis), &mut Nobody)?;
         }
         self.start(Arc::new(ledger))

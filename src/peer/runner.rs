@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use crate::host::{Channel, ChannelState};
 use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::limits::FEED_RETRY_WAIT;
 use crate::notify::CommitListener;
-use crate::pipeline::{Pipeline, PipelineOptions, Report, Stop};
+use crate::pipeline::{Gauges, Pipeline, PipelineOptions, PipelineWorkers, Report, Stop};
 use crate::sys::clock::Clock;
 use crate::types::{BlockNumber, ChannelId};
 use crate::verify::ChainTip;
@@ -42,10 +42,18 @@ pub trait FeedSource: BlockSource {
 pub struct RunnerReport {
     /// The channel.
     pub channel: ChannelId,
-    /// Its stages and queues; `None` before the first run.
+    /// Its stages and queues as they are now; `None` before its thread runs.
     pub pipeline: Option<Report>,
     /// Transactions committed since the peer started.
     pub transactions: u64,
+}
+
+/// What a channel's pipeline is made of.
+#[derive(Debug)]
+pub(super) struct RunnerPipeline {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) workers: PipelineWorkers,
+    pub(super) options: PipelineOptions,
 }
 
 /// A channel at work.
@@ -57,12 +65,12 @@ pub(super) struct Runner {
 struct Shared {
     channel: Arc<Channel>,
     feed: Arc<dyn Feed>,
-    clock: Arc<dyn Clock>,
-    options: PipelineOptions,
+    pipeline: RunnerPipeline,
     ending: AtomicBool,
     /// Ends the source that is in use.
     ender: Mutex<Option<Arc<dyn EndSource>>>,
-    report: Mutex<Option<Report>>,
+    /// Once the thread runs.
+    gauges: OnceLock<Gauges>,
     transactions: AtomicU64,
 }
 
@@ -78,17 +86,15 @@ impl Runner {
     pub(super) fn start(
         channel: Arc<Channel>,
         feed: &Arc<dyn Feed>,
-        clock: &Arc<dyn Clock>,
-        options: PipelineOptions,
+        pipeline: RunnerPipeline,
     ) -> Result<Self, PeerError> {
         let shared = Arc::new(Shared {
             channel,
             feed: Arc::clone(feed),
-            clock: Arc::clone(clock),
-            options,
+            pipeline,
             ending: AtomicBool::new(false),
             ender: Mutex::default(),
-            report: Mutex::default(),
+            gauges: OnceLock::new(),
             transactions: AtomicU64::new(0),
         });
         let thread = thread::Builder::new().name("channel".to_owned());
@@ -101,10 +107,9 @@ impl Runner {
 
     pub(super) fn report(&self) -> RunnerReport {
         let shared = &self.shared;
-        let report = shared.report.lock().unwrap_or_else(PoisonError::into_inner);
         RunnerReport {
             channel: shared.channel.id().clone(),
-            pipeline: report.clone(),
+            pipeline: shared.gauges.get().map(Gauges::read),
             // Ordering: a count.
             transactions: shared.transactions.load(Ordering::Relaxed),
         }
@@ -143,10 +148,13 @@ impl Shared {
     /// not change.
     fn run(&self) {
         let ledger = Arc::clone(self.channel.ledger());
-        let mut pipeline = match Pipeline::new(&ledger, &self.clock, self.options) {
-            Ok(pipeline) => pipeline,
-            Err(stop) => return self.stopped(&stop),
-        };
+        let RunnerPipeline {
+            clock,
+            workers,
+            options,
+        } = &self.pipeline;
+        let mut pipeline = Pipeline::with_workers(&ledger, clock, *options, workers);
+        self.gauges.get_or_init(|| pipeline.gauges().clone());
         while !self.is_ending() {
             match self.feed.open(&self.channel) {
                 Ok(mut source) => {
@@ -172,8 +180,6 @@ impl Shared {
     ) -> Result<(), Stop> {
         loop {
             let outcome = pipeline.run(source, &mut Listener(self));
-            let report = pipeline.gauges().read();
-            *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
             match outcome {
                 Err(stop) if stop.blames_source() => {
                     self.log(&stop);

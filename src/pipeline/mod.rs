@@ -27,5 +27,5 @@ pub use error::Stop;
 pub use frontier::{PipelineFrontier, PipelineView};
 pub use ingest_door::IngestDoor;
 pub use report::{Gauges, Report};
-pub use run::{Pipeline, PipelineOptions};
+pub use run::{Pipeline, PipelineOptions, PipelineWorkers};
 pub use start::config_in_force;

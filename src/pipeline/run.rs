@@ -72,7 +72,7 @@ struct Stages {
 type Joined<'scope> = (&'static str, ScopedJoinHandle<'scope, Result<(), Stop>>);
 
 impl<'l> Pipeline<'l> {
-    /// A pipeline that starts at the ledger's height.
+    /// A pipeline that starts at the ledger's height, with workers of its own.
     ///
     /// # Errors
     /// The workers cannot be started.
@@ -81,10 +81,19 @@ impl<'l> Pipeline<'l> {
         clock: &Arc<dyn Clock>,
         options: PipelineOptions,
     ) -> Result<Self, Stop> {
-        let early = workers("worker", options)?;
-        // A worker takes what is in its own queue first, which decode and verify keep full. The stages
-        // behind them have little to do, and would wait for long: they have workers of their own.
-        let late = workers("late-worker", options)?;
+        let workers = PipelineWorkers::start(options.workers)?;
+        Ok(Self::with_workers(ledger, clock, options, &workers))
+    }
+
+    /// A pipeline that shares its workers with others: whose task came first is done first.
+    #[must_use]
+    pub fn with_workers(
+        ledger: &'l Ledger,
+        clock: &Arc<dyn Clock>,
+        options: PipelineOptions,
+        workers: &PipelineWorkers,
+    ) -> Self {
+        let PipelineWorkers { early, late } = workers;
         let trace = Arc::new(Trace::new(options.trace));
         let mut gauges = Gauges::new(Arc::clone(&trace));
         let mut stage = |name, workers: &Arc<rayon::ThreadPool>| {
@@ -100,21 +109,21 @@ impl<'l> Pipeline<'l> {
             }
         };
         let stages = Stages {
-            ingress: stage("ingress", &early),
-            decode: stage("decode", &early),
-            verify: stage("verify", &early),
-            endorsement: stage("endorsement", &late),
-            mvcc: stage("mvcc", &late),
-            commit: stage("commit", &late),
-            apply: stage("apply", &late),
-            notify: stage("notify", &late),
+            ingress: stage("ingress", early),
+            decode: stage("decode", early),
+            verify: stage("verify", early),
+            endorsement: stage("endorsement", late),
+            mvcc: stage("mvcc", late),
+            commit: stage("commit", late),
+            apply: stage("apply", late),
+            notify: stage("notify", late),
         };
-        Ok(Self {
+        Self {
             ledger,
             options,
             stages,
             gauges,
-        })
+        }
     }
 
     /// The run's counters, readable from any thread.
@@ -211,13 +220,35 @@ impl<'l> Pipeline<'l> {
     }
 }
 
-fn workers(name: &'static str, options: PipelineOptions) -> Result<Arc<rayon::ThreadPool>, Stop> {
-    let workers = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.workers.clamp(1, limits::WORKERS_MAX))
-        .stack_size(limits::WORKER_STACK_BYTES)
-        .thread_name(move |index| format!("{name}-{index}"))
-        .build()?;
-    Ok(Arc::new(workers))
+/// The threads that stages spread their work over. Cloning is cheap, and shares them.
+#[derive(Debug, Clone)]
+pub struct PipelineWorkers {
+    early: Arc<rayon::ThreadPool>,
+    /// A worker takes what is in its own queue first, which decode and verify keep full. The stages behind
+    /// them have little to do, and would wait for long: they have workers of their own.
+    late: Arc<rayon::ThreadPool>,
+}
+
+impl PipelineWorkers {
+    /// Starts the threads: as many for decode and verify as for the stages behind them, 1 to
+    /// [`limits::WORKERS_MAX`] each.
+    ///
+    /// # Errors
+    /// They cannot be started.
+    pub fn start(workers: usize) -> Result<Self, Stop> {
+        let start = |name: &'static str| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(workers.clamp(1, limits::WORKERS_MAX))
+                .stack_size(limits::WORKER_STACK_BYTES)
+                .thread_name(move |index| format!("{name}-{index}"))
+                .build()?;
+            Ok::<_, Stop>(Arc::new(pool))
+        };
+        Ok(Self {
+            early: start("worker")?,
+            late: start("late-worker")?,
+        })
+    }
 }
 
 /// Starts the threads of a run.
