@@ -43,6 +43,9 @@ pub mod ledger;
 
 pub mod lifecycle;
 
+// What is asked of others over the network.
+pub mod client;
+
 // The stages, and their wiring.
 pub mod stage;
 
@@ -72,8 +75,6 @@ pub mod deliver;
 pub mod endorser;
 
 pub mod peer;
-
-pub mod client;
 
 pub mod ops;
 

@@ -4,8 +4,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,12 +11,11 @@ use clap::{Args, Subcommand};
 use prost::Message as _;
 use serde_json::json;
 
+use super::connection::{ConnectionArgs, block_on};
 use super::error::CliError;
-use super::open::clock;
+use super::folder::FolderArgs;
 use super::print;
-use crate::client::{Caller, Endpoint, SeekTo, TlsFiles};
-use crate::ledger::Ledger;
-use crate::msp::SigningIdentity;
+use crate::client::SeekTo;
 use crate::proto::common::metadata_index;
 use crate::proto::messages::common::{Block, BlockchainInfo, Envelope, LastConfig, Metadata};
 use crate::proto::messages::protos::ChannelQueryResponse;
@@ -38,38 +35,6 @@ pub(super) enum ChannelCommand {
     Update(UpdateArgs),
     /// Remove a channel's ledger from this machine; the peer must not be running
     Unjoin(UnjoinArgs),
-}
-
-/// How to connect. What is not given is taken from Fabric's variables: CORE_PEER_ADDRESS,
-/// CORE_PEER_LOCALMSPID, CORE_PEER_MSPCONFIGPATH, CORE_PEER_TLS_ENABLED, CORE_PEER_TLS_ROOTCERT_FILE,
-/// CORE_PEER_TLS_SERVERHOSTOVERRIDE, CORE_PEER_TLS_CLIENTAUTHREQUIRED, CORE_PEER_TLS_CLIENTCERT_FILE,
-/// CORE_PEER_TLS_CLIENTKEY_FILE.
-#[derive(Debug, Args)]
-pub(super) struct ConnectionArgs {
-    /// The orderer, for 'fetch'
-    #[arg(short, long, value_name = "HOST:PORT")]
-    orderer: Option<String>,
-    /// Use TLS towards the orderer
-    #[arg(long)]
-    tls: bool,
-    /// Who may have issued the orderer's TLS certificate, in PEM
-    #[arg(long, value_name = "FILE")]
-    cafile: Option<PathBuf>,
-    /// Show a TLS certificate to the orderer
-    #[arg(long)]
-    clientauth: bool,
-    /// That certificate, in PEM
-    #[arg(long, value_name = "FILE")]
-    certfile: Option<PathBuf>,
-    /// Its key, in PEM
-    #[arg(long, value_name = "FILE")]
-    keyfile: Option<PathBuf>,
-    /// The name that the orderer's TLS certificate is for
-    #[arg(long = "ordererTLSHostnameOverride", value_name = "NAME")]
-    orderer_name: Option<String>,
-    /// How long a connection may take, in seconds
-    #[arg(long = "connTimeout", value_name = "SECONDS", default_value = "3", value_parser = seconds)]
-    timeout: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -123,20 +88,15 @@ pub(super) struct UnjoinArgs {
     /// The channel
     #[arg(short, long = "channelID", value_name = "NAME")]
     channel: String,
-    /// The folder of the peer's ledgers: ledgers in its fileSystemPath
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    folder: FolderArgs,
 }
 
 pub(super) fn channel(command: &ChannelCommand) -> Result<ExitCode, CliError> {
     if let ChannelCommand::Unjoin(args) = command {
         return unjoin(args);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Serve)?;
-    runtime.block_on(async {
+    block_on(async {
         match command {
             ChannelCommand::Join(args) => join(args).await,
             ChannelCommand::List(connection) => list(connection).await,
@@ -223,7 +183,7 @@ async fn update(args: &UpdateArgs) -> Result<ExitCode, CliError> {
     })?;
     let envelope = Envelope::decode(bytes.as_slice())
         .map_err(|_| CliError::NotUpdate { path: path.clone() })?;
-    if args.connection.orderer.is_none() {
+    if !args.connection.has_orderer() {
         return Err(CliError::NoOrderer);
     }
     let orderer = args.connection.orderer().await?;
@@ -242,7 +202,7 @@ impl FetchArgs {
             true
         };
         let channel = &self.channel;
-        if self.connection.orderer.is_some() {
+        if self.connection.has_orderer() {
             let orderer = self.connection.orderer().await?;
             orderer.blocks_of_orderer(channel, to, each).await?;
         } else {
@@ -281,89 +241,6 @@ fn last_config(block: &Block) -> Result<u64, CliError> {
 
 fn unjoin(args: &UnjoinArgs) -> Result<ExitCode, CliError> {
     let channel = ChannelId::new(&args.channel)?;
-    if !Ledger::exists(&args.data, &channel) {
-        return Err(CliError::NoLedger {
-            data: args.data.clone(),
-            channel: args.channel.clone(),
-        });
-    }
-    Ledger::remove(&args.data, &channel)?;
+    args.folder.take()?.remove(&channel)?;
     print(&format!("channel {channel} removed\n"))
-}
-
-impl ConnectionArgs {
-    async fn peer(&self) -> Result<Caller, CliError> {
-        let tls = is_on("CORE_PEER_TLS_ENABLED").then(|| {
-            let client = is_on("CORE_PEER_TLS_CLIENTAUTHREQUIRED").then(|| {
-                (
-                    path("CORE_PEER_TLS_CLIENTCERT_FILE"),
-                    path("CORE_PEER_TLS_CLIENTKEY_FILE"),
-                )
-            });
-            TlsFiles {
-                root: path("CORE_PEER_TLS_ROOTCERT_FILE"),
-                client,
-                server_name: variable("CORE_PEER_TLS_SERVERHOSTOVERRIDE"),
-            }
-        });
-        let address = required("CORE_PEER_ADDRESS")?;
-        self.caller(address, tls).await
-    }
-
-    async fn orderer(&self) -> Result<Caller, CliError> {
-        let tls = self.tls.then(|| TlsFiles {
-            root: self.cafile.clone().unwrap_or_default(),
-            client: self.clientauth.then(|| {
-                (
-                    self.certfile.clone().unwrap_or_default(),
-                    self.keyfile.clone().unwrap_or_default(),
-                )
-            }),
-            server_name: self.orderer_name.clone(),
-        });
-        self.caller(self.orderer.clone().unwrap_or_default(), tls)
-            .await
-    }
-
-    async fn caller(&self, address: String, tls: Option<TlsFiles>) -> Result<Caller, CliError> {
-        let msp_id = required("CORE_PEER_LOCALMSPID")?;
-        let folder = PathBuf::from(required("CORE_PEER_MSPCONFIGPATH")?);
-        let identity = Arc::new(SigningIdentity::load(&folder, &msp_id)?);
-        let endpoint = Endpoint {
-            address,
-            tls,
-            timeout: self.timeout,
-        };
-        Ok(Caller {
-            connection: endpoint.connect().await?,
-            identity,
-            tls_cert_hash: endpoint.tls_cert_hash()?,
-            clock: clock(),
-        })
-    }
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn required(name: &'static str) -> Result<String, CliError> {
-    variable(name).ok_or(CliError::Variable { name })
-}
-
-fn path(name: &str) -> PathBuf {
-    variable(name).map(PathBuf::from).unwrap_or_default()
-}
-
-fn is_on(name: &str) -> bool {
-    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
-}
-
-/// Fabric's flag is a Go duration: `3s`, or a bare number of seconds.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix('s').unwrap_or(text);
-    let seconds: u32 = number
-        .parse()
-        .map_err(|_| "expected seconds, as in 3s".to_owned())?;
-    Ok(Duration::from_secs(seconds.into()))
 }

@@ -8,7 +8,7 @@ use crate::crypto::BackendError;
 use crate::ingress::{self, ingest};
 use crate::msp::LocalMspError;
 use crate::types::{BlockNumber, InvalidChannelId};
-use crate::{client, config, explain, ledger, node, pipeline};
+use crate::{client, config, explain, ledger, node, peer, pipeline};
 
 /// A command failed.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +157,20 @@ pub(crate) enum CliError {
     /// Nobody to send to.
     #[error("expected the orderer's address: --orderer HOST:PORT")]
     NoOrderer,
+    /// A peer gives less than it has.
+    #[error("the peer sent no block {number}, which it has")]
+    WithheldBlock {
+        /// The first one that is missing.
+        number: BlockNumber,
+    },
+    /// A peer gives another block than was asked for.
+    #[error("the peer sent block {found} where block {expected} was to come")]
+    OtherBlock {
+        /// What was to come.
+        expected: BlockNumber,
+        /// What came.
+        found: BlockNumber,
+    },
     /// What came back is something else.
     #[error("the answer has no {what}")]
     Answer {
@@ -169,6 +183,17 @@ pub(crate) enum CliError {
     /// The peer's configuration.
     #[error(transparent)]
     Config(#[from] config::ConfigError),
+    /// The folder of the ledgers, or what is done to one.
+    #[error(transparent)]
+    Peer(#[from] peer::PeerError),
+    /// Some channels could not be worked on; each was named.
+    #[error("{failed} of {channels} channels failed, see above; the others are done")]
+    Channels {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        channels: usize,
+    },
     /// The node does not start.
     #[error(transparent)]
     Node(#[from] node::NodeError),

@@ -1,22 +1,27 @@
 //! The command line: arguments in, lines and exit codes out.
 //!
 //! Everything that goes wrong is one line on standard error that says what was expected and what to
-//! do, and exit code 1. Results go to standard output, as text for people or, with `--json`, as JSON.
+//! do, and exit code 1; where the arguments themselves are wrong, and where `ledger compare` cannot tell,
+//! it is 2. Results go to standard output, as text for people or, with `--json`, as JSON.
 //!
 //! Knows nothing of how things are done: each command is a call into the library.
 
 mod channel;
 mod compare;
+mod compare_peer;
+mod connection;
 #[cfg(feature = "demo")]
 mod demo;
 mod error;
 mod explain;
 mod export;
 mod feed;
+mod folder;
 mod import;
 mod inspect;
 mod node;
 mod open;
+mod peer_difference;
 mod progress;
 mod run_meter;
 mod serve_ingest;
@@ -31,6 +36,9 @@ use clap::{Args, Parser, Subcommand};
 
 use self::error::CliError;
 use crate::crypto::{self, Backend};
+
+/// The exit code where the arguments are wrong.
+const USAGE: u8 = 2;
 
 /// A peer for Hyperledger Fabric networks.
 #[derive(Debug, Parser)]
@@ -70,6 +78,9 @@ enum LedgerCommand {
     Feed(feed::FeedArgs),
     /// Write codes, state or blocks to a file or to standard output
     Export(export::ExportArgs),
+    /// Compare with what another peer committed: exit code 0 where nothing differs, 1 where something
+    /// does, 2 where it cannot be told
+    Compare(compare_peer::CompareArgs),
     /// Check every stored block: checksum, number, hash chain, data hash
     Verify(inspect::VerifyArgs),
     /// Drop the state database and build it anew from the blocks
@@ -104,7 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let failed = usage.use_stderr();
             let _ = usage.print();
             return if failed {
-                ExitCode::FAILURE
+                ExitCode::from(USAGE)
             } else {
                 ExitCode::SUCCESS
             };
@@ -150,6 +161,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
         LedgerCommand::ServeIngest(args) => serve_ingest::serve_ingest(args),
         LedgerCommand::Feed(args) => feed::feed(args),
         LedgerCommand::Export(args) => export::export(args),
+        LedgerCommand::Compare(args) => Ok(compare_peer::compare(args)),
         LedgerCommand::Verify(args) => inspect::verify(args),
         LedgerCommand::RebuildState(args) => inspect::rebuild(args),
         LedgerCommand::Info(args) => inspect::info(args),

@@ -64,10 +64,10 @@ pub(super) fn require(args: &LedgerArgs, channel: &ChannelId) -> Result<(), CliE
 
 /// Calls `work` with something that shows its progress.
 #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-pub(super) fn with_progress<R>(
+pub(super) fn with_progress<R, E: Into<CliError>>(
     what: &'static str,
     quiet: bool,
-    work: impl FnOnce(&mut dyn FnMut(ledger::Progress)) -> Result<R, ledger::Error>,
+    work: impl FnOnce(&mut dyn FnMut(ledger::Progress)) -> Result<R, E>,
 ) -> Result<R, CliError> {
     let bar = Progress::new(what, quiet);
     let result = work(&mut |at| {
@@ -77,7 +77,7 @@ pub(super) fn with_progress<R>(
         );
     });
     bar.finish();
-    Ok(result?)
+    result.map_err(Into::into)
 }
 
 /// The machine's clock.

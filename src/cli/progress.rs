@@ -60,6 +60,11 @@ impl Progress {
         }
     }
 
+    /// Has `write` use standard output, with the bar out of its way.
+    pub(crate) fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
+        self.bar.suspend(write)
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();

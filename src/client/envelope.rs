@@ -82,59 +82,80 @@ pub enum SeekTo {
     Range(u64, u64),
 }
 
-/// A signed request for blocks. `tls_cert_hash` is that of the client's TLS certificate, if it shows one.
-#[must_use]
-pub fn seek(
-    identity: &SigningIdentity,
-    channel: &str,
-    to: SeekTo,
-    tls_cert_hash: Option<[u8; 32]>,
-    unix_micros: u64,
-    nonce: [u8; NONCE_BYTES],
-) -> Envelope {
-    use seek_position::Type;
-    let number = |number| Type::Specified(SeekSpecified { number });
-    let (start, stop, wait) = match to {
-        SeekTo::Oldest => (
-            Type::Oldest(SeekOldest {}),
-            Type::Oldest(SeekOldest {}),
-            true,
-        ),
-        SeekTo::Newest => (
-            Type::Newest(SeekNewest {}),
-            Type::Newest(SeekNewest {}),
-            true,
-        ),
-        SeekTo::Block(block) => (number(block), number(block), false),
-        SeekTo::From(block) => (number(block), number(u64::MAX), true),
-        SeekTo::Range(first, last) => (number(first), number(last), false),
-    };
-    let position = |position| {
-        Some(SeekPosition {
-            r#type: Some(position),
-        })
-    };
-    let behavior = if wait {
-        seek_info::SeekBehavior::BlockUntilReady
-    } else {
-        seek_info::SeekBehavior::FailIfNotReady
-    };
-    let seek = SeekInfo {
-        start: position(start),
-        stop: position(stop),
-        behavior: behavior.into(),
-        ..SeekInfo::default()
-    };
-    let mut header = channel_header(HeaderType::DeliverSeekInfo, channel, unix_micros);
-    header.tls_cert_hash = tls_cert_hash.map(Vec::from).unwrap_or_default();
-    let payload = Payload {
-        header: Some(signed_header(&header, identity, nonce)),
-        data: seek.encode_to_vec(),
-    };
-    let payload = payload.encode_to_vec();
-    Envelope {
-        signature: identity.sign(&[&payload]),
-        payload: payload.into(),
+/// What is wanted of each block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeekContent {
+    /// All of it.
+    Blocks,
+    /// Header and signatures, which orderers give without the data.
+    Headers,
+}
+
+/// A request for blocks, not signed yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Seek<'s> {
+    /// Whose blocks.
+    pub channel: &'s str,
+    /// Which ones.
+    pub to: SeekTo,
+    /// What of them.
+    pub content: SeekContent,
+    /// The hash of the TLS certificate that the client shows; empty where it shows none.
+    pub tls_cert_hash: &'s [u8],
+    /// The time since 1970.
+    pub unix_micros: u64,
+}
+
+impl Seek<'_> {
+    /// The request, signed. `nonce` must never come twice.
+    ///
+    /// Fabric: `internal/pkg/peer/blocksprovider/delivery_requester.go:SeekInfoBlocksFrom`,
+    /// `SeekInfoHeadersFrom`.
+    #[must_use]
+    pub fn envelope(&self, identity: &SigningIdentity, nonce: [u8; NONCE_BYTES]) -> Envelope {
+        let kind = HeaderType::DeliverSeekInfo;
+        let mut header = channel_header(kind, self.channel, self.unix_micros);
+        header.tls_cert_hash = self.tls_cert_hash.to_vec();
+        let payload = Payload {
+            header: Some(signed_header(&header, identity, nonce)),
+            data: self.info().encode_to_vec(),
+        };
+        let payload = payload.encode_to_vec();
+        Envelope {
+            signature: identity.sign(&[&payload]),
+            payload: payload.into(),
+        }
+    }
+
+    fn info(&self) -> SeekInfo {
+        use seek_position::Type;
+        let number = |number| Type::Specified(SeekSpecified { number });
+        let oldest = || Type::Oldest(SeekOldest {});
+        let newest = || Type::Newest(SeekNewest {});
+        let (start, stop, wait) = match self.to {
+            SeekTo::Oldest => (oldest(), oldest(), true),
+            SeekTo::Newest => (newest(), newest(), true),
+            SeekTo::Block(block) => (number(block), number(block), false),
+            SeekTo::From(block) => (number(block), number(u64::MAX), true),
+            SeekTo::Range(first, last) => (number(first), number(last), false),
+        };
+        let behavior = if wait {
+            seek_info::SeekBehavior::BlockUntilReady
+        } else {
+            seek_info::SeekBehavior::FailIfNotReady
+        };
+        let content = match self.content {
+            SeekContent::Blocks => seek_info::SeekContentType::Block,
+            SeekContent::Headers => seek_info::SeekContentType::HeaderWithSig,
+        };
+        let position = |r#type| Some(SeekPosition { r#type });
+        SeekInfo {
+            start: position(Some(start)),
+            stop: position(Some(stop)),
+            behavior: behavior.into(),
+            content_type: content.into(),
+            ..SeekInfo::default()
+        }
     }
 }
 

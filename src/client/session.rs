@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio_stream::StreamExt as _;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::Channel;
 
-use super::envelope::{SeekTo, proposal, seek};
+use super::envelope::{Seek, SeekContent, SeekTo, proposal};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::msp::SigningIdentity;
 use crate::proto::messages::common::{Block, Envelope, Status};
@@ -105,26 +105,22 @@ impl Caller {
         &self,
         channel: &str,
         to: SeekTo,
-        mut each: impl FnMut(Block) -> bool,
+        each: impl FnMut(Block) -> bool,
     ) -> Result<(), CallError> {
         let requests = self.requests(channel, to)?;
         let mut peer = DeliverClient::new(self.connection.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let mut answers = peer.deliver(requests).await?.into_inner();
-        while let Some(answer) = answers.next().await {
-            match answer?.r#type {
-                Some(PeerAnswer::Block(block)) => {
-                    if !each(block) {
-                        return Ok(());
-                    }
-                }
-                Some(PeerAnswer::Status(status)) => return ended(status),
+        let answers = peer.deliver(requests).await?.into_inner();
+        let answers = answers.map(|answer| {
+            Ok(match answer?.r#type {
+                Some(PeerAnswer::Block(block)) => Given::Block(block),
+                Some(PeerAnswer::Status(status)) => Given::Status(status),
                 Some(PeerAnswer::FilteredBlock(_) | PeerAnswer::BlockAndPrivateData(_)) | None => {
-                    return Err(CallError::Incomplete { part: "block" });
+                    Given::Nothing
                 }
-            }
-        }
-        Err(CallError::Incomplete { part: "status" })
+            })
+        });
+        take(answers, each).await
     }
 
     /// Blocks from an orderer, as [`Self::blocks_of_peer`].
@@ -135,24 +131,20 @@ impl Caller {
         &self,
         channel: &str,
         to: SeekTo,
-        mut each: impl FnMut(Block) -> bool,
+        each: impl FnMut(Block) -> bool,
     ) -> Result<(), CallError> {
         let requests = self.requests(channel, to)?;
         let mut orderer = AtomicBroadcastClient::new(self.connection.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let mut answers = orderer.deliver(requests).await?.into_inner();
-        while let Some(answer) = answers.next().await {
-            match answer?.r#type {
-                Some(OrdererAnswer::Block(block)) => {
-                    if !each(block) {
-                        return Ok(());
-                    }
-                }
-                Some(OrdererAnswer::Status(status)) => return ended(status),
-                None => return Err(CallError::Incomplete { part: "block" }),
-            }
-        }
-        Err(CallError::Incomplete { part: "status" })
+        let answers = orderer.deliver(requests).await?.into_inner();
+        let answers = answers.map(|answer| {
+            Ok(match answer?.r#type {
+                Some(OrdererAnswer::Block(block)) => Given::Block(block),
+                Some(OrdererAnswer::Status(status)) => Given::Status(status),
+                None => Given::Nothing,
+            })
+        });
+        take(answers, each).await
     }
 
     /// Sends a transaction or a config update to an orderer.
@@ -180,12 +172,45 @@ impl Caller {
         &self,
         channel: &str,
         to: SeekTo,
-    ) -> Result<impl tokio_stream::Stream<Item = Envelope> + use<>, CallError> {
-        let now = self.clock.unix_micros();
-        let nonce = random::bytes()?;
-        let envelope = seek(&self.identity, channel, to, self.tls_cert_hash, now, nonce);
+    ) -> Result<impl Stream<Item = Envelope> + use<>, CallError> {
+        let hash = self.tls_cert_hash.as_ref();
+        let seek = Seek {
+            channel,
+            to,
+            content: SeekContent::Blocks,
+            tls_cert_hash: hash.map_or(&[], AsRef::as_ref),
+            unix_micros: self.clock.unix_micros(),
+        };
+        let envelope = seek.envelope(&self.identity, random::bytes()?);
         Ok(tokio_stream::once(envelope).chain(tokio_stream::pending()))
     }
+}
+
+/// What a peer or an orderer gives.
+enum Given {
+    Block(Block),
+    Status(i32),
+    Nothing,
+}
+
+/// Takes blocks until a status ends them, or `each` has enough.
+async fn take(
+    answers: impl Stream<Item = Result<Given, CallError>>,
+    mut each: impl FnMut(Block) -> bool,
+) -> Result<(), CallError> {
+    let mut answers = std::pin::pin!(answers);
+    while let Some(answer) = answers.next().await {
+        match answer? {
+            Given::Block(block) => {
+                if !each(block) {
+                    return Ok(());
+                }
+            }
+            Given::Status(status) => return ended(status),
+            Given::Nothing => return Err(CallError::Incomplete { part: "block" }),
+        }
+    }
+    Err(CallError::Incomplete { part: "status" })
 }
 
 fn ended(status: i32) -> Result<(), CallError> {

@@ -112,6 +112,8 @@ pub struct Ledger {
     published: Condvar,
     stopped: AtomicBool,
     durable_syncs: AtomicU64,
+    /// The height before blocks were taken off, where the ledger has not been as high again.
+    reset_from: Option<u64>,
     /// Keeps other processes away. Declared last, so that everything else is closed before.
     _lock: File,
 }
@@ -130,6 +132,7 @@ pub(super) struct Parts {
     pub(super) dir: PathBuf,
     pub(super) blocks: BlockStore,
     pub(super) state: Arc<StateStore>,
+    pub(super) reset_from: Option<u64>,
     pub(super) lock: File,
 }
 
@@ -141,6 +144,7 @@ impl Ledger {
             dir,
             blocks,
             state,
+            reset_from,
             lock,
         } = parts;
         let overlay = ArcSwap::from_pointee(Overlay::empty(state.tip()?));
@@ -156,6 +160,7 @@ impl Ledger {
             published: Condvar::new(),
             stopped: AtomicBool::new(false),
             durable_syncs: AtomicU64::new(0),
+            reset_from,
             _lock: lock,
         })
     }
@@ -176,6 +181,12 @@ impl Ledger {
     #[must_use]
     pub fn height(&self) -> u64 {
         self.overlay.load().height()
+    }
+
+    /// The height that the ledger had before blocks were taken off, while it has not reached it again.
+    #[must_use]
+    pub fn catching_up_to(&self) -> Option<u64> {
+        self.reset_from.filter(|height| self.height() < *height)
     }
 
     /// What the ledger says of itself.

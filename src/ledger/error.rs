@@ -210,6 +210,17 @@ pub enum Error {
     /// An operation failed before; only opening the ledger again helps.
     #[error("the ledger stopped after an earlier failure: restart the channel")]
     Stopped,
+    /// There are no blocks to be taken off.
+    #[error(
+        "target block number [{block}] should be less than the biggest block number [{}]",
+        height.saturating_sub(1)
+    )]
+    NothingBehind {
+        /// The block that was to be the last one.
+        block: BlockNumber,
+        /// How many blocks there are.
+        height: u64,
+    },
     /// The folder has no ledger.
     #[error("{path} has no ledger of this channel")]
     NoLedger {

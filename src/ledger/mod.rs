@@ -4,9 +4,12 @@
 //! LEDGERS/CHANNEL/lock      taken by the one process that has the ledger open
 //!                 blocks/   the block file: the log, and the truth
 //!                 state/    LMDB: world state, history, indexes; can be made again from the blocks
+//!                 paused, reset_from    notes of what was done while it was not open
 //! ```
 //!
 //! - [`Ledger::open`] recovers; [`Ledger::rebuild`] makes the state anew; [`verify`] checks the blocks.
+//! - [`Ledger::take_back`] takes blocks off a ledger that nobody has open, and [`Ledger::set_paused`] has a
+//!   peer not open it.
 //! - [`Ledger::append`] makes blocks durable and visible, [`Ledger::apply`] brings them into the state.
 //! - [`Ledger::view`] is the ledger at one height, for queries; [`View::with_pending`] lays blocks on
 //!   top that are validated and not durable yet.
@@ -19,7 +22,9 @@ mod channel_ledger;
 pub mod error;
 pub mod hash;
 mod layers;
+mod marks;
 mod memory;
+mod offline;
 mod overlay;
 mod pending;
 mod recovery;
@@ -44,6 +49,7 @@ pub use error::{Damage, Error};
 pub use hash::{data_hash, header_bytes, header_hash};
 pub use layers::LayeredState;
 pub use memory::MemoryState;
+pub use offline::TakenBack;
 pub use pending::PendingBatch;
 pub use recovery::{Applied, LedgerOptions, Progress, Replay};
 pub use state::StateReader;
@@ -65,5 +71,8 @@ pub const FAIL_POINTS: &[&str] = &[
     "after_state_commit",
     "after_tail_repair",
     "during_recovery",
+    "after_reset_noted",
     "after_state_removed",
+    "during_rollback",
+    "after_rollback",
 ];

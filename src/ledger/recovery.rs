@@ -8,7 +8,7 @@
 //!
 //! Each step may be interrupted at any point and is then done again by the next start.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use super::block_store::{BlockBytes, BlockReader, BlockStore, Position, Survey};
 use super::channel_ledger::{CommitBlock, Ledger, Parts};
 use super::error::{Damage, Error};
 use super::layers::LayeredState;
+use super::marks::Marks;
+use super::offline::remove_state;
 use super::overlay::CommittedBlock;
 use super::pending::PendingBatch;
 use super::state::StateReader;
@@ -168,39 +170,8 @@ impl Ledger {
         let lock = places.lock()?;
         // The block file is surveyed first: where it is damaged, the state is all there is.
         Survey::of(&*options.storage, &places.blocks, channel, None)?;
-        match fs::remove_dir_all(&places.state) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(Error::io("remove", &places.state, source)),
-        }
-        failpoint::pass("after_state_removed");
+        remove_state(&*options.storage, &places)?;
         recover(places, lock, channel, options, replay, progress)
-    }
-
-    /// Removes a channel's ledger for good. It is out of the way at once, whatever happens while its
-    /// files are being removed.
-    ///
-    /// # Errors
-    /// It is in use, or the disk failed.
-    pub fn remove(ledgers: &Path, channel: &ChannelId) -> Result<(), Error> {
-        let places = Places::of(ledgers, channel);
-        let _lock = places.lock()?;
-        // No channel's name begins with a dot.
-        let aside = ledgers.join(format!(".removed-{channel}"));
-        match fs::remove_dir_all(&aside) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(Error::io("remove", &aside, source)),
-        }
-        fs::rename(&places.dir, &aside)
-            .map_err(|source| Error::io("rename", &places.dir, source))?;
-        fs::remove_dir_all(&aside).map_err(|source| Error::io("remove", &aside, source))
-    }
-
-    /// Whether there is a ledger of `channel` below the directory `ledgers`.
-    #[must_use]
-    pub fn exists(ledgers: &Path, channel: &ChannelId) -> bool {
-        Places::of(ledgers, channel).blocks.is_dir()
     }
 }
 
@@ -259,11 +230,21 @@ fn recover(
         height: blocks.height(),
     };
     gap.close(replay, progress)?;
+    let marks = Marks {
+        storage: &*options.storage,
+        places: &places,
+    };
+    let mut reset_from = marks.reset_from()?;
+    if reset_from.is_some_and(|height| height <= blocks.height()) {
+        marks.clear_reset_from()?;
+        reset_from = None;
+    }
     Ledger::new(Parts {
         channel: channel.clone(),
         dir: places.dir,
         blocks,
         state,
+        reset_from,
         lock,
     })
 }

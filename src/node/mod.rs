@@ -78,6 +78,12 @@ impl Node {
                 "the channel cannot be opened; the others go on"
             );
         }
+        for channel in peer.paused() {
+            tracing::warn!(
+                channel,
+                "the channel is paused and takes no blocks: 'heddle node resume' has it opened again"
+            );
+        }
         let mut node = Self {
             peer: Arc::new(peer),
             serving: None,

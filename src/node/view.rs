@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::feed::OrdererFeed;
 use crate::host::ChannelState;
+use crate::ledger::Ledger;
 use crate::msp::SigningIdentity;
 use crate::ops::{ChannelHealth, Health, MetricsPage, OpsView, ProcessMetrics};
 use crate::peer::Peer;
@@ -45,13 +46,15 @@ impl OpsView for NodeView {
                 ChannelState::Stopped { why } => Some(why),
                 ChannelState::Running => {
                     let reading = self.feed.reading(&name);
-                    reading.and_then(|reading| reading.state.problem())
+                    let problem = reading.and_then(|reading| reading.state.problem());
+                    problem.or_else(|| catching_up(channel.ledger()))
                 }
             };
             ChannelHealth {
                 height: Some(channel.ledger().height()),
                 channel: name,
                 problem,
+                paused: false,
             }
         });
         let closed = self
@@ -62,12 +65,19 @@ impl OpsView for NodeView {
                 channel: name.clone(),
                 height: None,
                 problem: Some(why.clone()),
+                paused: false,
             });
+        let paused = self.peer.paused().iter().map(|name| ChannelHealth {
+            channel: name.clone(),
+            height: None,
+            problem: None,
+            paused: true,
+        });
         let now = self.now();
         let expired = self.expiries().into_iter();
         let expired = expired.filter(|expiry| expiry.level(now) == ExpiryLevel::Expired);
         let health = Health {
-            channels: opened.chain(closed).collect(),
+            channels: opened.chain(closed).chain(paused).collect(),
             failed: expired
                 .map(|expiry| ("certificates".to_owned(), expiry.message(now).to_string()))
                 .collect(),
@@ -97,6 +107,17 @@ impl OpsView for NodeView {
         let heights: Vec<_> = heights.collect();
         Some(MetricsPage::of(&process, &heights))
     }
+}
+
+/// What is to be said of a ledger that was taken back and has not been as high again.
+///
+/// Fabric: `internal/peer/node/reset.go:resetFilter` takes no proposals until then.
+fn catching_up(ledger: &Ledger) -> Option<String> {
+    let height = ledger.catching_up_to()?;
+    let now = ledger.height();
+    Some(format!(
+        "the ledger was taken back: it is at height {now} of the {height} that it had"
+    ))
 }
 
 /// Seconds since 1970, to be written as a date and time in UTC.

@@ -11,6 +11,8 @@ pub struct ChannelHealth {
     pub height: Option<u64>,
     /// What is wrong with it: why it is stopped, or gets no blocks.
     pub problem: Option<String>,
+    /// Whether it is paused: it was not opened because somebody wants so, which is nothing wrong.
+    pub paused: bool,
 }
 
 /// What `/healthz` says.
@@ -51,7 +53,8 @@ impl Health {
                 json!({
                     "channel": channel.channel,
                     "height": channel.height,
-                    "in_sync": channel.problem.is_none(),
+                    "in_sync": channel.problem.is_none() && !channel.paused,
+                    "paused": channel.paused,
                 })
             })
             .collect();

@@ -21,7 +21,6 @@ pub mod core;
 mod door;
 mod endpoints;
 mod options;
-mod seek;
 mod source;
 mod status;
 mod stream;

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prost::Message as _;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -21,14 +22,15 @@ use super::core::{Action, Content, Core, Endpoint, StreamId, Trouble};
 use super::door::Door;
 use super::endpoints::{endpoints, is_bft};
 use super::options::OrdererOptions;
-use super::seek::Seek;
 use super::status::{OrdererStatus, Tally};
 use super::stream::Stream;
 use crate::channel::Bundle;
+use crate::client::{Seek, SeekContent, SeekTo};
 use crate::ingress::{BlockSource, Candidate, EndSource, SourceError};
 use crate::limits;
 use crate::msp::SigningIdentity;
 use crate::sys::clock::{Clock, Instant};
+use crate::sys::random;
 use crate::types::{BlockNumber, Digest};
 use crate::verify::ChainTip;
 
@@ -321,15 +323,22 @@ impl<D: Door> OrdererSource<D> {
         let hash = self.network.options.tls.as_ref();
         let hash = hash.and_then(|tls| tls.certificate_hash());
         let seek = Seek {
-            channel: bundle.channel_id(),
-            from,
-            content,
+            channel: bundle.channel_id().as_str(),
+            to: SeekTo::From(from.0),
+            content: match content {
+                Content::Blocks => SeekContent::Blocks,
+                Content::Headers => SeekContent::Headers,
+            },
             tls_cert_hash: hash.as_ref().map_or(&[], AsRef::as_ref),
             unix_micros: self.time.clock.unix_micros(),
         };
         Tally::add(&self.status.tally().streams, 1);
-        match seek.envelope(&self.network.identity) {
-            Ok(seek) => self.network.open(stream, endpoint, content, seek.into()),
+        match random::bytes() {
+            Ok(nonce) => {
+                let seek = seek.envelope(&self.network.identity, nonce);
+                let seek = seek.encode_to_vec().into();
+                self.network.open(stream, endpoint, content, seek);
+            }
             Err(error) => {
                 let reason = error.to_string();
                 let now = self.time.now();

@@ -22,6 +22,24 @@ pub enum PeerError {
         #[source]
         source: io::Error,
     },
+    /// A peer runs, or a command that must not have one run beside it.
+    #[error(
+        "{}: a peer or another node command is using these ledgers: stop it, or wait until it has ended",
+        folder.display()
+    )]
+    InUse {
+        /// The folder of the ledgers.
+        folder: PathBuf,
+    },
+    /// The channel is there, and paused.
+    #[error(
+        "channel '{channel}' is joined and paused: stop the peer, run 'heddle node resume -c {channel}' and \
+         start it again"
+    )]
+    Paused {
+        /// Which one.
+        channel: ChannelId,
+    },
     /// Somebody began to join the channel, and did not get as far as its first block.
     #[error("channel '{channel}' has no genesis block: join it again")]
     Unfounded {

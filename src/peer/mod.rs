@@ -13,17 +13,18 @@
 //! Knows nothing of where a feed takes its blocks from.
 
 mod error;
+mod folder;
 mod runner;
 mod serve;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
 pub use error::PeerError;
+pub use folder::LedgerFolder;
 pub use runner::{Feed, FeedSource, OneBlock, RunnerReport};
 pub use serve::{ClientPort, ServeOptions, Serving, serve};
 
@@ -61,13 +62,17 @@ pub struct Peer {
     runners: Mutex<Option<Vec<Runner>>>,
     /// Channels that were not opened, and why.
     troubles: BTreeMap<String, String>,
+    /// Channels that were not opened because they are paused.
+    paused: Vec<String>,
+    folder: LedgerFolder,
 }
 
 impl Peer {
     /// Opens every ledger that there is, lets it recover, and begins to take blocks.
     ///
     /// # Errors
-    /// The folder of the ledgers cannot be made or read, or no threads be started. A ledger that cannot be opened is no error of
+    /// The folder of the ledgers cannot be made or read, another process uses it, or no threads can be
+    /// started. A ledger that cannot be opened is no error of
     /// the peer.
     pub fn open(
         options: PeerOptions,
@@ -75,6 +80,7 @@ impl Peer {
         feed: Arc<dyn Feed>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PeerError> {
+        let folder = LedgerFolder::make(&options.ledgers)?;
         let mut peer = Self {
             host: Arc::new(Host::new(local)),
             workers: PipelineWorkers::start(options.workers)?,
@@ -83,9 +89,13 @@ impl Peer {
             feed,
             runners: Mutex::new(Some(Vec::new())),
             troubles: BTreeMap::new(),
+            paused: Vec::new(),
+            folder,
         };
-        for channel in peer.stored_channels()? {
-            if let Err(error) = peer.open_channel(&channel) {
+        for channel in peer.folder.channels()? {
+            if peer.folder.is_paused(&channel) {
+                peer.paused.push(channel.to_string());
+            } else if let Err(error) = peer.open_channel(&channel) {
                 peer.troubles.insert(channel.to_string(), one_line(&error));
             }
         }
@@ -102,6 +112,12 @@ impl Peer {
     #[must_use]
     pub fn troubles(&self) -> &BTreeMap<String, String> {
         &self.troubles
+    }
+
+    /// Channels that are paused: not opened until `heddle node resume`.
+    #[must_use]
+    pub fn paused(&self) -> &[String] {
+        &self.paused
     }
 
     /// What every channel's pipeline counts.
@@ -124,27 +140,6 @@ impl Peer {
         for runner in runners {
             runner.join();
         }
-    }
-
-    fn stored_channels(&self) -> Result<Vec<ChannelId>, PeerError> {
-        let folder = &self.options.ledgers;
-        let failed = |source| PeerError::Folder {
-            folder: folder.clone(),
-            source,
-        };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut channels = Vec::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let Some(channel) = name.to_str().and_then(|name| ChannelId::new(name).ok()) else {
-                continue;
-            };
-            if Ledger::exists(folder, &channel) {
-                channels.push(channel);
-            }
-        }
-        channels.sort_by_key(ToString::to_string);
-        Ok(channels)
     }
 
     fn open_channel(&self, id: &ChannelId) -> Result<(), PeerError> {
@@ -209,11 +204,13 @@ impl Peer {
         if self.host.channel(&id.to_string()).is_some() {
             return Err(HostError::Joined { channel: id }.into());
         }
+        if self.folder.is_paused(&id) {
+            return Err(PeerError::Paused { channel: id });
+        }
         let ledger = self.open_ledger(&id, true)?;
         if ledger.height() == 0 {
             let options = self.pipeline_options();
-            let mut pipeline =
-                Pipeline::with_workers(&ledger, &self.clock, options, &self.workers);
+            let mut pipeline = Pipeline::with_workers(&ledger, &self.clock, options, &self.workers);
             pipeline.run(&mut OneBlock::new(genesis), &mut Nobody)?;
         }
         self.start(Arc::new(ledger))

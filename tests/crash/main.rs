@@ -17,7 +17,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use heddle::ledger::FAIL_POINTS;
@@ -125,6 +125,35 @@ fn a_crash_while_the_state_is_rebuilt() {
             .expect("heddle starts");
         assert_eq!(output.status.code(), None, "{point} is passed");
         check_completes(data.path(), 55, point);
+    }
+}
+
+/// `heddle node rollback` to block 20, with a crash at a point.
+fn crashing_rollback(data: &Path, fail_point: &str) -> Option<i32> {
+    let mut rollback = Command::new(env!("CARGO_BIN_EXE_heddle"));
+    rollback.args(["node", "rollback", "-c", CHANNEL, "-b", "20", "--data"]);
+    rollback.arg(data).env("HEDDLE_FAILPOINT", fail_point);
+    rollback.output().expect("heddle starts").status.code()
+}
+
+#[test]
+fn a_crash_while_blocks_are_taken_off() {
+    for (point, left) in [
+        ("after_reset_noted", 55),
+        ("after_state_removed", 55),
+        ("after_rollback", 21),
+        ("before_state_commit:1", 21),
+        ("during_recovery:1", 21),
+    ] {
+        let data = tempfile::tempdir().expect("a directory");
+        succeed("import", data.path(), CHANNEL, &[&source()]);
+        let code = crashing_rollback(data.path(), point);
+        assert_eq!(code, None, "{point} is passed");
+        assert_eq!(height(data.path()), left, "{point}");
+        let again = if left == 21 { Some(1) } else { Some(0) };
+        assert_eq!(crashing_rollback(data.path(), "none"), again, "{point}");
+        assert_eq!(height(data.path()), 21, "{point}");
+        check_completes(data.path(), 21, point);
     }
 }
 

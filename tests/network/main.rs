@@ -7,8 +7,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod altered;
 mod network;
 
+use altered::altered_copy;
 use network::{Network, Peer};
 
 const ORGS: [&str; 3] = ["Org1", "Org2", "Org3"];
@@ -52,6 +54,10 @@ fn three_peers_follow_an_orderer_through_a_kill_and_new_organizations() {
     let healthy = peers[1].health();
     assert!(healthy.contains("\"status\":\"OK\""), "{healthy}");
     assert!(healthy.contains("\"height\":6"), "{healthy}");
+    compares_with_another_peer(&mut peers);
+    is_taken_back_and_catches_up(&mut peers[2]);
+    is_paused_and_resumed(&mut peers[2]);
+    all_at(&peers, 6);
     let ledgers: Vec<(String, String)> = peers.into_iter().map(Peer::stop).collect();
     for (info, state) in &ledgers {
         assert_eq!((info, state), (&ledgers[0].0, &ledgers[0].1));
@@ -63,4 +69,100 @@ fn three_peers_follow_an_orderer_through_a_kill_and_new_organizations() {
 fn all_at(peers: &[Peer], height: u64) {
     let tops: Vec<String> = peers.iter().map(|peer| peer.wait_for(height)).collect();
     assert!(tops.iter().all(|top| *top == tops[0]), "{tops:?}");
+}
+
+/// A stopped peer's ledger beside a running peer: as it is, and with changes.
+fn compares_with_another_peer(peers: &mut [Peer]) {
+    peers[2].halt();
+    let (stopped, running) = (&peers[2], &peers[0]);
+    let data = stopped.ledgers();
+    let (code, text) = stopped.compare(&data, running, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("compared up to height 6"), "{text}");
+    assert!(text.contains(": no difference in header hashes"), "{text}");
+
+    // One code and one commit hash are others than they were, and the last block is not there.
+    let altered = altered_copy(&data, 5, |number, codes, commit_hash| match number {
+        2 => codes[0] = 11,
+        4 => commit_hash[0] ^= 1,
+        _ => {}
+    });
+    let (code, text) = stopped.compare(altered.path(), running, &[]);
+    assert_eq!(code, Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].starts_with("block 2 transaction 0"), "{text}");
+    assert!(
+        lines[0].ends_with("MVCC_READ_CONFLICT here, VALID at the peer"),
+        "{text}"
+    );
+    assert!(lines[1].starts_with("block 4: commit hash "), "{text}");
+    assert!(lines[2].contains("height 5 here, 6 at "), "{text}");
+    assert!(
+        lines[2].ends_with("height 5, 5 transactions: 2 differences in 2 blocks"),
+        "{text}"
+    );
+    let (code, text) = stopped.compare(altered.path(), running, &["--json"]);
+    assert_eq!(code, Some(1), "{text}");
+    let summary = text.lines().last().expect("a summary");
+    assert!(summary.contains("\"compared_height\":5,"), "{text}");
+    assert!(summary.contains("\"differences\":2,"), "{text}");
+
+    // What cannot be told is neither equal nor different.
+    let (code, text) = stopped.compare(&data, stopped, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.starts_with("heddle: no connection to "), "{text}");
+}
+
+/// A stopped peer is taken back, and has everything again once it has run.
+fn is_taken_back_and_catches_up(peer: &mut Peer) {
+    let rollback = ["rollback", "-c", "mychannel", "-b"];
+    let (ok, text) = peer.node(&[&rollback[..], &["5"]].concat());
+    assert!(!ok);
+    assert!(
+        text.contains("[5] should be less than the biggest block number [5]"),
+        "{text}"
+    );
+    let (ok, text) = peer.node(&[&rollback[..], &["3"]].concat());
+    assert!(ok, "{text}");
+    assert!(text.contains("taken back from height 6 to 4"), "{text}");
+    peer.start();
+    // Nothing is done to ledgers that a peer has open.
+    for command in [
+        &["reset"][..],
+        &["rebuild-dbs"],
+        &["pause", "-c", "mychannel"],
+    ] {
+        let (ok, text) = peer.node(command);
+        assert!(
+            !ok && text.contains("using these ledgers"),
+            "{command:?}: {text}"
+        );
+    }
+    peer.wait_for(6);
+    peer.halt();
+    for command in [&["rebuild-dbs"][..], &["reset"]] {
+        let (ok, text) = peer.node(command);
+        assert!(
+            ok && text.starts_with("channel mychannel: "),
+            "{command:?}: {text}"
+        );
+    }
+}
+
+/// A paused channel is left alone; resumed, it takes up where it was.
+fn is_paused_and_resumed(peer: &mut Peer) {
+    let (ok, text) = peer.node(&["pause", "-c", "mychannel"]);
+    assert!(ok, "{text}");
+    peer.start();
+    let health = peer.health();
+    assert!(health.contains("\"paused\":true"), "{health}");
+    let list = peer.run(&["list"]);
+    assert!(!list.contains("mychannel"), "{list}");
+    let joined = peer.try_join();
+    assert!(joined.contains("joined and paused"), "{joined}");
+    peer.halt();
+    let (ok, text) = peer.node(&["resume", "-c", "mychannel"]);
+    assert!(ok, "{text}");
+    peer.start();
 }

@@ -262,8 +262,7 @@ impl Network {
 impl Peer {
     /// Starts the peer, where it was before if it was anywhere.
     pub(crate) fn start(&mut self) {
-        let name = format!("peer0.{}.example.com", self.org.to_lowercase());
-        let node = self.crypto.join("peers").join(name);
+        let node = self.node_folder();
         let yaml = format!(
             "peer:\n  id: peer0\n  listenAddress: {}\n  address: {}\n  localMspId: {}MSP\n  \
              mspConfigPath: {node}/msp\n  fileSystemPath: {}\n  tls:\n    enabled: true\n    \
@@ -292,8 +291,13 @@ impl Peer {
         self.running = None;
     }
 
+    /// What comes of joining.
+    pub(crate) fn try_join(&self) -> String {
+        self.run(&["join", "-b", &self.genesis])
+    }
+
     pub(crate) fn join(&self) {
-        let joined = self.run(&["join", "-b", &self.genesis]);
+        let joined = self.try_join();
         assert!(joined.contains("Successfully"), "{joined}");
     }
 
@@ -307,17 +311,22 @@ impl Peer {
     }
 
     fn run_as(&self, who: &str, arguments: &[&str]) -> String {
-        let domain = format!("{}.example.com", self.org.to_lowercase());
-        let msp = self.crypto.join(format!("users/{who}@{domain}/msp"));
-        let ca = self.crypto.join(format!("peers/peer0.{domain}/tls/ca.crt"));
         let mut heddle = Command::new(HEDDLE);
         heddle.arg("channel").args(arguments);
+        self.be(who, &mut heddle);
+        outcome(&heddle.output().expect("it starts")).1
+    }
+
+    /// Has a command talk to this peer as somebody of its organization.
+    fn be(&self, who: &str, heddle: &mut Command) {
+        let domain = format!("{}.example.com", self.org.to_lowercase());
+        let msp = self.crypto.join(format!("users/{who}@{domain}/msp"));
         heddle.env("CORE_PEER_ADDRESS", &self.clients);
         heddle.env("CORE_PEER_LOCALMSPID", format!("{}MSP", self.org));
         heddle.env("CORE_PEER_MSPCONFIGPATH", msp);
         heddle.env("CORE_PEER_TLS_ENABLED", "true");
+        let ca = self.node_folder().join("tls/ca.crt");
         heddle.env("CORE_PEER_TLS_ROOTCERT_FILE", ca);
-        outcome(&heddle.output().expect("it starts")).1
     }
 
     /// Waits for a height: what the peer then says of its ledger.
@@ -344,13 +353,53 @@ impl Peer {
         answer
     }
 
-    /// SIGTERM, and what is in the ledger afterwards: its info and its state.
-    pub(crate) fn stop(mut self) -> (String, String) {
+    /// SIGTERM.
+    pub(crate) fn halt(&mut self) {
         let mut running = self.running.take().expect("it runs");
         let pid = running.0.id().to_string();
         succeed(Command::new("kill").args(["-TERM", &pid]));
         let status = running.0.wait().expect("it ends");
         assert!(status.success(), "{}: {status}", self.org);
+    }
+
+    /// The folder of its ledgers.
+    pub(crate) fn ledgers(&self) -> PathBuf {
+        self.root.join("ledgers")
+    }
+
+    /// `heddle ledger compare` of a ledger, as this organization's admin: its exit code and what it says.
+    pub(crate) fn compare(&self, data: &Path, with: &Self, more: &[&str]) -> (Option<i32>, String) {
+        let mut heddle = Command::new(HEDDLE);
+        heddle.args(["ledger", "compare", "--channel", "mychannel"]);
+        heddle.arg("--data").arg(data);
+        heddle.args(["--with-peer", &with.clients]).args(more);
+        self.be("Admin", &mut heddle);
+        heddle.env(
+            "CORE_PEER_TLS_ROOTCERT_FILE",
+            with.node_folder().join("tls/ca.crt"),
+        );
+        let output = heddle.output().expect("it starts");
+        (output.status.code(), outcome(&output).1)
+    }
+
+    /// `heddle node COMMAND` on this peer's ledgers: whether it succeeds, and what it says.
+    pub(crate) fn node(&self, arguments: &[&str]) -> (bool, String) {
+        let mut heddle = Command::new(HEDDLE);
+        heddle.arg("node").args(arguments);
+        heddle.env("FABRIC_CFG_PATH", &self.root);
+        outcome(&heddle.output().expect("it starts"))
+    }
+
+    fn node_folder(&self) -> PathBuf {
+        let name = format!("peer0.{}.example.com", self.org.to_lowercase());
+        self.crypto.join("peers").join(name)
+    }
+
+    /// SIGTERM, and what is in the ledger afterwards: its info and its state.
+    pub(crate) fn stop(mut self) -> (String, String) {
+        if self.running.is_some() {
+            self.halt();
+        }
         let data = self.root.join("ledgers");
         let ledger = |command: &[&str]| {
             let mut heddle = Command::new(HEDDLE);

@@ -7,13 +7,15 @@
 //! - block numbers in the file have no gap;
 //! - a record is durable before a block behind it in another segment is written;
 //! - after any failure the store refuses to write until it is opened again;
-//! - bytes that were durable are never written again, except with themselves.
+//! - bytes that were durable are never written again, except with themselves; only [`Cut`] takes some away,
+//!   of a file that nobody has open.
 //!
 //! Assumed of the disk: what was synced stays as it was (checksums tell where not), and a file that was
 //! written and renamed after a sync has its bytes under the new name.
 //!
 //! Knows nothing of what a block contains.
 
+mod cut;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod reader;
@@ -27,6 +29,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use cut::Cut;
 #[cfg(feature = "fuzzing")]
 pub(crate) use fuzz::fuzz_segments;
 pub use reader::{BlockBytes, BlockLocation};

@@ -77,6 +77,11 @@ impl RecordHeader {
         })
     }
 
+    /// How far the next record is.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        record_bytes(self.length)
+    }
+
     /// Whether these are the bytes that the record was written with.
     pub(super) fn matches(&self, payload: &[u8]) -> bool {
         crc32c::crc32c_append(crc32c::crc32c(&self.covered()), payload) == self.checksum

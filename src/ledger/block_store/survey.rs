@@ -66,38 +66,13 @@ impl Survey {
         channel: &ChannelId,
         savepoint: Option<Savepoint>,
     ) -> Result<Self, Error> {
-        let mut segments = Vec::new();
-        let mut leftovers = Vec::new();
-        for name in storage
-            .list(dir)
-            .map_err(|source| Error::io("list", dir, source))?
-        {
-            match parse_name(&name) {
-                FileName::Segment(number) => segments.push(number),
-                FileName::NewSegment => leftovers.push(dir.join(name)),
-                FileName::Other => {}
-            }
-        }
-        segments.sort_unstable();
-        let gap = segments
-            .iter()
-            .zip(0..)
-            .find(|(segment, index)| *segment != index);
-        if let Some((_, missing)) = gap {
-            return Err(Error::MissingSegment {
-                path: segment_path(dir, missing),
-            });
-        }
+        let (segments, leftovers) = segments(storage, dir)?;
         let last = segments.last().map(|&segment| {
             let path = segment_path(dir, segment);
             let file = storage
                 .open(&path, OpenMode::Read)
                 .map_err(|source| Error::io("open", &path, source))?;
-            let mut scan = Scan {
-                file: &*file,
-                path: &path,
-                buffer: Vec::new(),
-            };
+            let mut scan = Scan::of(&*file, &path);
             let header = scan.header(segment, channel)?;
             scan.last_segment(header, savepoint)
         });
@@ -147,18 +122,57 @@ impl Survey {
     }
 }
 
-struct Scan<'a> {
+/// The numbers of the segments in `dir`, in their order, and segments whose making was interrupted.
+pub(super) fn segments(
+    storage: &dyn Storage,
+    dir: &Path,
+) -> Result<(Vec<u32>, Vec<PathBuf>), Error> {
+    let mut segments = Vec::new();
+    let mut leftovers = Vec::new();
+    let names = storage.list(dir);
+    for name in names.map_err(|source| Error::io("list", dir, source))? {
+        match parse_name(&name) {
+            FileName::Segment(number) => segments.push(number),
+            FileName::NewSegment => leftovers.push(dir.join(name)),
+            FileName::Other => {}
+        }
+    }
+    segments.sort_unstable();
+    let mut numbered = segments.iter().zip(0..);
+    let gap = numbered.find(|(segment, index)| *segment != index);
+    if let Some((_, missing)) = gap {
+        return Err(Error::MissingSegment {
+            path: segment_path(dir, missing),
+        });
+    }
+    Ok((segments, leftovers))
+}
+
+/// Reads a segment's file.
+pub(super) struct Scan<'a> {
     file: &'a dyn StorageFile,
     path: &'a Path,
     buffer: Vec<u8>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    pub(super) fn of(file: &'a dyn StorageFile, path: &'a Path) -> Self {
+        Self {
+            file,
+            path,
+            buffer: Vec::new(),
+        }
+    }
+
     fn failed(&self) -> impl Fn(std::io::Error) -> Error {
         |source| Error::io("read", self.path, source)
     }
 
-    fn header(&mut self, segment: u32, channel: &ChannelId) -> Result<SegmentHeader, Error> {
+    pub(super) fn header(
+        &mut self,
+        segment: u32,
+        channel: &ChannelId,
+    ) -> Result<SegmentHeader, Error> {
         let mut bytes = [0; HEADER_BYTES];
         let read = self.file.read_at(0, &mut bytes).map_err(self.failed())?;
         SegmentHeader::decode(
@@ -236,7 +250,7 @@ impl Scan<'_> {
     }
 
     /// The record at `offset`, if it is whole.
-    fn record(
+    pub(super) fn record(
         &mut self,
         segment: &SegmentHeader,
         offset: u64,
