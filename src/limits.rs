@@ -29,6 +29,15 @@ pub const FEED_RETRY_WAIT: std::time::Duration = std::time::Duration::from_milli
 /// How often certificates are looked at again.
 pub const CERTIFICATES_RELOAD_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// Series of one metric; what comes on top is counted together.
+pub const METRIC_SERIES_MAX: usize = 4096;
+
+/// Bytes of a label's value of a metric; longer ones are counted together.
+pub const METRIC_LABEL_BYTES_MAX: usize = 128;
+
+/// Blocks that a channel may be behind what its orderer has shown, and still be in sync.
+pub const IN_SYNC_LAG_BLOCKS: u64 = 2;
+
 /// Connections to the operations service at a time.
 pub const OPS_CONNECTIONS_MAX: usize = 64;
 

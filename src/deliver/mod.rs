@@ -18,4 +18,4 @@ mod service;
 
 pub use filtered::filtered_block;
 pub use request::{Behavior, Seek, SeekError, SeekRequest};
-pub use service::{DeliverLimits, DeliverService};
+pub use service::{DeliverLimits, DeliverMetrics, DeliverService};

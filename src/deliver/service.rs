@@ -16,6 +16,7 @@ use super::request::{Behavior, SeekRequest};
 use crate::crypto::sha256;
 use crate::host::{Channel, Host, unexpired};
 use crate::limits::DELIVER_BLOCKS_AHEAD;
+use crate::metrics::{Counters, FamilyName};
 use crate::proto::messages::common::{Block, Envelope, Status};
 use crate::proto::messages::protos::deliver_response::Type;
 use crate::proto::messages::protos::deliver_server::Deliver;
@@ -43,7 +44,59 @@ struct Shared {
     host: Arc<Host>,
     clock: Arc<dyn Clock>,
     limits: DeliverLimits,
+    metrics: Arc<DeliverMetrics>,
     streams: Arc<Semaphore>,
+}
+
+/// What the service counts, by Fabric's names.
+#[derive(Debug)]
+pub struct DeliverMetrics {
+    /// Streams that clients opened.
+    pub streams_opened: Counters,
+    /// Streams that ended.
+    pub streams_closed: Counters,
+    /// Requests that came in.
+    pub requests_received: Counters,
+    /// Requests that were answered to their end.
+    pub requests_completed: Counters,
+    /// Blocks that were sent.
+    pub blocks_sent: Counters,
+}
+
+impl Default for DeliverMetrics {
+    fn default() -> Self {
+        let counters = |name, help, labels| Counters::new(FamilyName { name, help, labels });
+        let of_request = &["channel", "filtered", "data_type"];
+        Self {
+            streams_opened: counters("deliver_streams_opened", "Deliver streams opened.", &[]),
+            streams_closed: counters("deliver_streams_closed", "Deliver streams closed.", &[]),
+            requests_received: counters(
+                "deliver_requests_received",
+                "Deliver requests received.",
+                of_request,
+            ),
+            requests_completed: counters(
+                "deliver_requests_completed",
+                "Deliver requests completed.",
+                &["channel", "filtered", "data_type", "success"],
+            ),
+            blocks_sent: counters("deliver_blocks_sent", "Blocks sent.", of_request),
+        }
+    }
+}
+
+impl DeliverMetrics {
+    /// All of them.
+    #[must_use]
+    pub fn counters(&self) -> [&Counters; 5] {
+        [
+            &self.streams_opened,
+            &self.streams_closed,
+            &self.requests_received,
+            &self.requests_completed,
+            &self.blocks_sent,
+        ]
+    }
 }
 
 /// In which form blocks are sent.
@@ -52,6 +105,17 @@ enum Form {
     Whole,
     Filtered,
     WithPrivateData,
+}
+
+impl Form {
+    /// Fabric's labels: whether it is filtered, and what it is.
+    fn labels(self) -> [&'static str; 2] {
+        match self {
+            Self::Whole => ["false", "block"],
+            Self::Filtered => ["true", "filtered_block"],
+            Self::WithPrivateData => ["false", "block_and_pvtdata"],
+        }
+    }
 }
 
 type Answer = Result<DeliverResponse, tonic::Status>;
@@ -63,7 +127,12 @@ struct Gone;
 impl DeliverService {
     /// A service of these channels.
     #[must_use]
-    pub fn new(host: Arc<Host>, clock: Arc<dyn Clock>, limits: DeliverLimits) -> Self {
+    pub fn new(
+        host: Arc<Host>,
+        clock: Arc<dyn Clock>,
+        limits: DeliverLimits,
+        metrics: Arc<DeliverMetrics>,
+    ) -> Self {
         let streams = match limits.streams_max {
             0 => Semaphore::MAX_PERMITS,
             some => some.min(Semaphore::MAX_PERMITS),
@@ -72,6 +141,7 @@ impl DeliverService {
             host,
             clock,
             limits,
+            metrics,
             streams: Arc::new(Semaphore::new(streams)),
         }))
     }
@@ -142,7 +212,14 @@ struct ClientStream {
 
 impl ClientStream {
     /// One request after another, until one is refused or the client ends.
-    async fn serve(self, mut requests: Streaming<Envelope>, _permit: OwnedSemaphorePermit) {
+    async fn serve(self, requests: Streaming<Envelope>, permit: OwnedSemaphorePermit) {
+        self.shared.metrics.streams_opened.add(&[], 1);
+        self.answer_all(requests).await;
+        self.shared.metrics.streams_closed.add(&[], 1);
+        drop(permit);
+    }
+
+    async fn answer_all(&self, mut requests: Streaming<Envelope>) {
         loop {
             let envelope = tokio::select! {
                 () = self.to_client.closed() => return,
@@ -175,7 +252,29 @@ impl ClientStream {
         let Some(channel) = self.shared.host.channel(&request.channel) else {
             return Ok(Status::NotFound);
         };
-        if !self.may(&channel, &request) {
+        let [filtered, data_type] = self.form.labels();
+        let labels = [request.channel.as_str(), filtered, data_type];
+        self.shared.metrics.requests_received.add(&labels, 1);
+        let status = self.channel_blocks(&channel, &request).await?;
+        let success = if status == Status::Success {
+            "true"
+        } else {
+            "false"
+        };
+        let [channel, filtered, data_type] = labels;
+        let labels = [channel, filtered, data_type, success];
+        self.shared.metrics.requests_completed.add(&labels, 1);
+        Ok(status)
+    }
+
+    async fn channel_blocks(
+        &self,
+        channel: &Arc<Channel>,
+        request: &SeekRequest,
+    ) -> Result<Status, Gone> {
+        let [filtered, data_type] = self.form.labels();
+        let labels = [request.channel.as_str(), filtered, data_type];
+        if !self.may(channel, request) {
             return Ok(Status::Forbidden);
         }
         let mut heights = channel.heights();
@@ -198,16 +297,17 @@ impl ClientStream {
                 },
             }
             let sequence = channel.bundle().sequence();
-            let expired = !self.is_unexpired(&channel, &request);
-            if expired || (sequence != allowed_at && !self.may(&channel, &request)) {
+            let expired = !self.is_unexpired(channel, request);
+            if expired || (sequence != allowed_at && !self.may(channel, request)) {
                 return Ok(Status::Forbidden);
             }
             allowed_at = sequence;
-            let Some(answer) = self.answer(&channel, number).await else {
+            let Some(answer) = self.answer(channel, number).await else {
                 return Ok(Status::InternalServerError);
             };
             let sent = self.to_client.send(Ok(answer)).await;
             sent.map_err(|_| Gone)?;
+            self.shared.metrics.blocks_sent.add(&labels, 1);
             if number >= last {
                 return Ok(Status::Success);
             }

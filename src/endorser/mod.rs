@@ -22,4 +22,4 @@ mod service;
 
 pub use cscc::{JoinChannel, JoinError};
 pub use proposal::{Proposal, ProposalError};
-pub use service::{EndorserLimits, EndorserService};
+pub use service::{EndorserLimits, EndorserMetrics, EndorserService};

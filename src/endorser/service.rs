@@ -12,6 +12,7 @@ use super::proposal::Proposal;
 use super::qscc;
 use super::response::{failed, respond};
 use crate::host::{Host, unexpired};
+use crate::metrics::{Counters, Durations, FamilyName};
 use crate::msp::SigningIdentity;
 use crate::proto::messages::protos::endorser_server::Endorser;
 use crate::proto::messages::protos::{ProposalResponse, SignedProposal};
@@ -26,6 +27,41 @@ pub struct EndorserLimits {
     pub time_window: Duration,
 }
 
+/// What the service counts, by Fabric's names.
+#[derive(Debug)]
+pub struct EndorserMetrics {
+    /// Proposals that came in.
+    pub received: Counters,
+    /// Proposals that were answered with success.
+    pub successful: Counters,
+    /// Proposals that were refused before anything ran.
+    pub invalid: Counters,
+    /// How long answers took.
+    pub duration: Durations,
+}
+
+impl Default for EndorserMetrics {
+    fn default() -> Self {
+        let counters = |name, help| {
+            let labels = &[];
+            Counters::new(FamilyName { name, help, labels })
+        };
+        Self {
+            received: counters("endorser_proposals_received", "Proposals received."),
+            successful: counters("endorser_successful_proposals", "Successful proposals."),
+            invalid: counters(
+                "endorser_proposal_validation_failures",
+                "Proposals that failed initial validation.",
+            ),
+            duration: Durations::new(FamilyName {
+                name: "endorser_proposal_duration",
+                help: "Time to complete a proposal, in seconds.",
+                labels: &["channel", "chaincode", "success"],
+            }),
+        }
+    }
+}
+
 /// Answers proposals.
 #[derive(Debug, Clone)]
 pub struct EndorserService(Arc<Shared>);
@@ -37,6 +73,7 @@ struct Shared {
     identity: Arc<SigningIdentity>,
     clock: Arc<dyn Clock>,
     limits: EndorserLimits,
+    metrics: Arc<EndorserMetrics>,
     proposals: Semaphore,
 }
 
@@ -49,6 +86,7 @@ impl EndorserService {
         identity: Arc<SigningIdentity>,
         clock: Arc<dyn Clock>,
         limits: EndorserLimits,
+        metrics: Arc<EndorserMetrics>,
     ) -> Self {
         let proposals = match limits.proposals_max {
             0 => Semaphore::MAX_PERMITS,
@@ -60,6 +98,7 @@ impl EndorserService {
             identity,
             clock,
             limits,
+            metrics,
             proposals: Semaphore::new(proposals),
         }))
     }
@@ -67,10 +106,40 @@ impl EndorserService {
 
 impl Shared {
     fn process(&self, signed: SignedProposal) -> Result<ProposalResponse, Status> {
+        let (start, metrics) = (self.clock.now(), &self.metrics);
+        metrics.received.add(&[], 1);
         let micros = self.clock.unix_micros();
         let now = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
         let proposal = Proposal::read(signed, now, self.limits.time_window)
-            .map_err(|error| Status::unknown(error.to_string()))?;
+            .map_err(|error| Status::unknown(error.to_string()));
+        let proposal = proposal.inspect_err(|_| metrics.invalid.add(&[], 1))?;
+        let response = self.answer(&proposal, micros);
+        let status = response.as_ref().ok().and_then(|it| it.response.as_ref());
+        let success = status.is_some_and(|response| response.status < 400);
+        metrics.successful.add(&[], success.into());
+        let took_us = self.clock.now().since(start).as_micros();
+        // What clients name is only told apart where it is something of this peer.
+        let known = |known: bool, name: &str| {
+            if known {
+                name.to_owned()
+            } else {
+                String::new()
+            }
+        };
+        let channel = self.host.channel(&proposal.channel).is_some();
+        let channel = known(channel, &proposal.channel);
+        let chaincode = known(success, &proposal.chaincode);
+        let success = if success { "true" } else { "false" };
+        let took_us = u64::try_from(took_us).unwrap_or(u64::MAX);
+        metrics
+            .duration
+            .record_us(&[&channel, &chaincode, success], took_us);
+        response
+    }
+
+    /// Answers at `micros` since 1970.
+    fn answer(&self, proposal: &Proposal, micros: u64) -> Result<ProposalResponse, Status> {
+        let now = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
         let channel = match proposal.channel.as_str() {
             "" => None,
             name => match self.host.channel(name) {
@@ -96,8 +165,8 @@ impl Shared {
             .and_then(|()| unexpired(&identity, now))
             .map_err(|error| denied(&error))?;
         let answer = match (proposal.chaincode.as_str(), &channel) {
-            ("cscc", _) => cscc::answer(&proposal, &self.host, self.joiner.as_ref()),
-            ("qscc", _) => self.query(&proposal),
+            ("cscc", _) => cscc::answer(proposal, &self.host, self.joiner.as_ref()),
+            ("qscc", _) => self.query(proposal),
             (name, Some(channel)) => {
                 let channel = channel.id();
                 Err(format!(
@@ -112,7 +181,7 @@ impl Shared {
             seconds: now,
             nanos,
         };
-        Ok(respond(answer, &proposal, &self.identity, time))
+        Ok(respond(answer, proposal, &self.identity, time))
     }
 
     /// `qscc` takes its channel as an argument.

@@ -3,7 +3,11 @@
 //! Wall time and CPU time are given by the caller in microseconds and nanoseconds: this module reads
 //! no clock. Everything is lock-free and bounded.
 
+mod family;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use family::{Counters, Durations, FamilyName, LabelValues};
 
 /// Buckets of a histogram: powers of two of microseconds, the last one takes all that is longer.
 pub const HISTOGRAM_BUCKETS: usize = 32;

@@ -21,8 +21,8 @@ pub use feed::OrdererFeed;
 pub use logs::Logs;
 
 use crate::config::{MetricsProvider, PeerConfig};
-use crate::deliver::{DeliverLimits, DeliverService};
-use crate::endorser::{EndorserLimits, EndorserService};
+use crate::deliver::{DeliverLimits, DeliverMetrics, DeliverService};
+use crate::endorser::{EndorserLimits, EndorserMetrics, EndorserService};
 use crate::host::{Host, LocalAccess};
 use crate::limits::{CERTIFICATES_RELOAD_WAIT, WORKERS_MAX};
 use crate::msp::SigningIdentity;
@@ -98,9 +98,12 @@ impl Node {
             identity: Arc::clone(&identity),
             server_tls: server_tls.clone(),
             clock: Arc::clone(clock),
+            deliver: Arc::default(),
+            endorser: Arc::default(),
             with_metrics: config.metrics == MetricsProvider::Prometheus,
         };
-        node.serve(config, identity, server_tls.as_ref(), clock)?;
+        let metrics = (Arc::clone(&view.deliver), Arc::clone(&view.endorser));
+        node.serve(config, identity, server_tls.as_ref(), metrics, clock)?;
         node.serve_ops(config, ops_tls.as_ref(), view, logs)?;
         node.watch_certificates(server_tls, ops_tls, client_tls);
         Ok(node)
@@ -111,6 +114,7 @@ impl Node {
         config: &PeerConfig,
         identity: Arc<SigningIdentity>,
         tls: Option<&Arc<ServerTls>>,
+        metrics: (Arc<DeliverMetrics>, Arc<EndorserMetrics>),
         clock: &Arc<dyn Clock>,
     ) -> Result<(), NodeError> {
         let some = |limit: Option<u32>| limit.map_or(0, |limit| limit as usize);
@@ -123,6 +127,7 @@ impl Node {
                 time_window: config.authentication_timewindow,
                 bind_to_tls: tls.is_some() && config.tls.server.client_auth_required,
             },
+            metrics.0,
         );
         let endorser = EndorserService::new(
             Arc::clone(host),
@@ -133,6 +138,7 @@ impl Node {
                 proposals_max: some(config.limits.endorser),
                 time_window: config.authentication_timewindow,
             },
+            metrics.1,
         );
         let options = ServeOptions {
             receive_bytes_max: config.max_recv_msg_size,

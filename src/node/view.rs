@@ -4,10 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::feed::OrdererFeed;
+use crate::deliver::DeliverMetrics;
+use crate::endorser::EndorserMetrics;
 use crate::host::ChannelState;
 use crate::ledger::Ledger;
 use crate::msp::SigningIdentity;
-use crate::ops::{ChannelHealth, Health, MetricsPage, OpsView, ProcessMetrics};
+use crate::ops::{
+    ChannelHealth, ChannelMetrics, Health, Lag, MetricsPage, OpsView, ProcessMetrics,
+};
 use crate::peer::Peer;
 use crate::sys::clock::Clock;
 use crate::sys::process;
@@ -20,6 +24,8 @@ pub(super) struct NodeView {
     pub(super) identity: Arc<SigningIdentity>,
     pub(super) server_tls: Option<Arc<ServerTls>>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) deliver: Arc<DeliverMetrics>,
+    pub(super) endorser: Arc<EndorserMetrics>,
     pub(super) with_metrics: bool,
 }
 
@@ -42,18 +48,26 @@ impl OpsView for NodeView {
     fn health(&self) -> (Health, String) {
         let opened = self.peer.host().channels().into_iter().map(|channel| {
             let name = channel.id().to_string();
+            let height = channel.ledger().height();
+            let reading = self.feed.reading(&name);
+            let lag = reading.as_ref().map(|reading| Lag {
+                blocks: reading.next.saturating_sub(height),
+                last_block_unix_seconds: reading
+                    .last_block_unix_micros
+                    .map(|micros| micros / 1_000_000),
+            });
             let problem = match channel.state() {
                 ChannelState::Stopped { why } => Some(why),
                 ChannelState::Running => {
-                    let reading = self.feed.reading(&name);
                     let problem = reading.and_then(|reading| reading.state.problem());
                     problem.or_else(|| catching_up(channel.ledger()))
                 }
             };
             ChannelHealth {
-                height: Some(channel.ledger().height()),
+                height: Some(height),
                 channel: name,
                 problem,
+                lag,
                 paused: false,
             }
         });
@@ -65,12 +79,14 @@ impl OpsView for NodeView {
                 channel: name.clone(),
                 height: None,
                 problem: Some(why.clone()),
+                lag: None,
                 paused: false,
             });
         let paused = self.peer.paused().iter().map(|name| ChannelHealth {
             channel: name.clone(),
             height: None,
             problem: None,
+            lag: None,
             paused: true,
         });
         let now = self.now();
@@ -99,13 +115,29 @@ impl OpsView for NodeView {
                 .map(|expiry| (expiry.role.as_str().to_owned(), expiry.days_left(now)))
                 .collect(),
         };
-        let heights = self.peer.reports().into_iter().map(|report| {
-            let channel = self.peer.host().channel(&report.channel.to_string());
-            let height = channel.map_or(0, |channel| channel.ledger().height());
-            (report, height)
+        let channels = self.peer.reports().into_iter().map(|report| {
+            let name = report.channel.to_string();
+            let channel = self.peer.host().channel(&name);
+            ChannelMetrics {
+                height: channel.map_or(0, |channel| channel.ledger().height()),
+                orderer: self.feed.reading(&name),
+                report,
+            }
         });
-        let heights: Vec<_> = heights.collect();
-        Some(MetricsPage::of(&process, &heights))
+        let channels: Vec<_> = channels.collect();
+        let endorser = &self.endorser;
+        let counters = [
+            self.peer.transaction_counters(),
+            &endorser.received,
+            &endorser.successful,
+            &endorser.invalid,
+        ];
+        let counters: Vec<_> = counters
+            .into_iter()
+            .chain(self.deliver.counters())
+            .collect();
+        let durations = [&endorser.duration];
+        Some(MetricsPage::of(&process, &channels, &counters, &durations))
     }
 }
 

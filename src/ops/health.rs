@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::limits::IN_SYNC_LAG_BLOCKS;
+
 /// How one channel is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelHealth {
@@ -11,8 +13,27 @@ pub struct ChannelHealth {
     pub height: Option<u64>,
     /// What is wrong with it: why it is stopped, or gets no blocks.
     pub problem: Option<String>,
+    /// How far it is behind its orderer; `None` while that is not known.
+    pub lag: Option<Lag>,
     /// Whether it is paused: it was not opened because somebody wants so, which is nothing wrong.
     pub paused: bool,
+}
+
+/// How far a channel is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// Blocks that the orderer has shown and the ledger has not.
+    pub blocks: u64,
+    /// When the orderer's last block came, in seconds since 1970.
+    pub last_block_unix_seconds: Option<u64>,
+}
+
+impl ChannelHealth {
+    /// Whether nothing is wrong, and it has about all blocks that the orderer has shown.
+    #[must_use]
+    pub fn is_in_sync(&self) -> bool {
+        self.problem.is_none() && self.lag.is_none_or(|lag| lag.blocks <= IN_SYNC_LAG_BLOCKS)
+    }
 }
 
 /// What `/healthz` says.
@@ -53,7 +74,9 @@ impl Health {
                 json!({
                     "channel": channel.channel,
                     "height": channel.height,
-                    "in_sync": channel.problem.is_none() && !channel.paused,
+                    "in_sync": channel.is_in_sync() && !channel.paused,
+                    "lag_blocks": channel.lag.map(|lag| lag.blocks),
+                    "last_block_at": channel.lag.and_then(|lag| lag.last_block_unix_seconds),
                     "paused": channel.paused,
                 })
             })

@@ -9,6 +9,6 @@ mod health;
 mod metrics;
 mod server;
 
-pub use health::{ChannelHealth, Health};
-pub use metrics::{MetricsPage, ProcessMetrics};
+pub use health::{ChannelHealth, Health, Lag};
+pub use metrics::{ChannelMetrics, MetricsPage, ProcessMetrics};
 pub use server::{LogControl, OpsServer, OpsView};

@@ -32,13 +32,14 @@ use crate::channel::{Bundle, ConfigBlock};
 use crate::endorser::{JoinChannel, JoinError};
 use crate::host::{Channel, Host, HostError, LocalAccess};
 use crate::ledger::{Ledger, LedgerOptions};
+use crate::metrics::Counters;
 use crate::mvcc::StoredReplay;
 use crate::pipeline::{Pipeline, PipelineOptions, PipelineWorkers};
 use crate::proto::common::Block;
 use crate::proto::wire::Message as _;
 use crate::sys::clock::Clock;
 use crate::types::ChannelId;
-use runner::{Runner, RunnerPipeline};
+use runner::{Runner, RunnerPipeline, transaction_counters};
 
 /// What a peer is started with.
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ pub struct Peer {
     feed: Arc<dyn Feed>,
     /// Of all channels: each gets its turn, and none has more than there are cores.
     workers: PipelineWorkers,
+    counters: Arc<Counters>,
     host: Arc<Host>,
     /// One channel is joined at a time. `None` once the peer is ended.
     runners: Mutex<Option<Vec<Runner>>>,
@@ -84,6 +86,7 @@ impl Peer {
         let mut peer = Self {
             host: Arc::new(Host::new(local)),
             workers: PipelineWorkers::start(options.workers)?,
+            counters: Arc::new(transaction_counters()),
             options,
             clock,
             feed,
@@ -126,6 +129,12 @@ impl Peer {
         let runners = self.lock();
         let runners = runners.iter().flatten();
         runners.map(Runner::report).collect()
+    }
+
+    /// Transactions of all channels by their verdicts, since the start.
+    #[must_use]
+    pub fn transaction_counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Ends the feeds, and waits until what was in the pipelines is durable and in the state. Channels
@@ -176,6 +185,7 @@ impl Peer {
         let pipeline = RunnerPipeline {
             clock: Arc::clone(&self.clock),
             workers: self.workers.clone(),
+            counters: Arc::clone(&self.counters),
             options,
         };
         let runner = Runner::start(Arc::clone(&channel), &self.feed, pipeline)?;

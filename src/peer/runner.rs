@@ -1,5 +1,6 @@
 //! One channel's thread: feed in, ledger out, again and again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,9 +11,11 @@ use bytes::Bytes;
 use super::error::PeerError;
 use super::one_line;
 use crate::commit::CommittedBlock;
+use crate::decode::{SignedKind, TxBody};
 use crate::host::{Channel, ChannelState};
 use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::limits::FEED_RETRY_WAIT;
+use crate::metrics::{Counters, FamilyName};
 use crate::notify::CommitListener;
 use crate::pipeline::{Gauges, Pipeline, PipelineOptions, PipelineWorkers, Report, Stop};
 use crate::sys::clock::Clock;
@@ -48,11 +51,27 @@ pub struct RunnerReport {
     pub transactions: u64,
 }
 
+/// Transactions of all channels, by channel, type, chaincode and verdict.
+#[must_use]
+pub(super) fn transaction_counters() -> Counters {
+    Counters::new(FamilyName {
+        name: "ledger_transaction_count",
+        help: "Number of transactions processed.",
+        labels: &[
+            "channel",
+            "transaction_type",
+            "chaincode",
+            "validation_code",
+        ],
+    })
+}
+
 /// What a channel's pipeline is made of.
 #[derive(Debug)]
 pub(super) struct RunnerPipeline {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) workers: PipelineWorkers,
+    pub(super) counters: Arc<Counters>,
     pub(super) options: PipelineOptions,
 }
 
@@ -152,6 +171,7 @@ impl Shared {
             clock,
             workers,
             options,
+            ..
         } = &self.pipeline;
         let mut pipeline = Pipeline::with_workers(&ledger, clock, *options, workers);
         self.gauges.get_or_init(|| pipeline.gauges().clone());
@@ -227,8 +247,45 @@ impl Shared {
 
 struct Listener<'s>(&'s Shared);
 
+impl Listener<'_> {
+    fn count(&self, block: &CommittedBlock) {
+        let (validated, channel) = (block.validated(), self.0.channel.id().to_string());
+        let transactions = &validated.decoded().contents().transactions;
+        let mut counts = BTreeMap::new();
+        for (transaction, code) in transactions.iter().zip(validated.codes()) {
+            let (kind, chaincode) = match &transaction.body {
+                TxBody::Signed {
+                    kind: SignedKind::Endorser(endorser),
+                    ..
+                } => {
+                    let call = endorser.action.as_ref().ok();
+                    // Of what is refused the name may be anything.
+                    let call = call.filter(|_| code.is_valid());
+                    let name = call.map_or("unknown", |call| call.header_name);
+                    ("ENDORSER_TRANSACTION", name)
+                }
+                TxBody::Signed {
+                    kind: SignedKind::Config(_),
+                    ..
+                } => ("CONFIG", "unknown"),
+                TxBody::Signed {
+                    kind: SignedKind::Refused(_),
+                    ..
+                }
+                | TxBody::Refused(_) => ("unknown", "unknown"),
+            };
+            *counts.entry([kind, chaincode, code.name()]).or_default() += 1;
+        }
+        for ([kind, chaincode, code], count) in counts {
+            let labels = [&*channel, kind, chaincode, code];
+            self.0.pipeline.counters.add(&labels, count);
+        }
+    }
+}
+
 impl CommitListener for Listener<'_> {
     fn committed(&mut self, block: &CommittedBlock) {
+        self.count(block);
         let transactions = block.validated().codes().len() as u64;
         // Ordering: a count.
         self.0

@@ -54,7 +54,9 @@ fn three_peers_follow_an_orderer_through_a_kill_and_new_organizations() {
     let healthy = peers[1].health();
     assert!(healthy.contains("\"status\":\"OK\""), "{healthy}");
     assert!(healthy.contains("\"height\":6"), "{healthy}");
+    assert!(healthy.contains("\"in_sync\":true"), "{healthy}");
     compares_with_another_peer(&mut peers);
+    shows_what_it_did(&peers[0]);
     is_taken_back_and_catches_up(&mut peers[2]);
     is_paused_and_resumed(&mut peers[2]);
     all_at(&peers, 6);
@@ -63,6 +65,33 @@ fn three_peers_follow_an_orderer_through_a_kill_and_new_organizations() {
         assert_eq!((info, state), (&ledgers[0].0, &ledgers[0].1));
     }
     assert!(ledgers[0].0.contains("commit_hash"), "{}", ledgers[0].0);
+}
+
+/// The metrics of a peer that has followed from block 1 on, while its pipeline still runs.
+fn shows_what_it_did(peer: &Peer) {
+    let page = peer.operation("/metrics");
+    let value = |series: &str| -> u64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(series));
+        let value = line.and_then(|value| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("{series} is not there: {page}"))
+    };
+    let of_channel = r#"{channel="mychannel""#;
+    assert_eq!(value(&format!("ledger_blockchain_height{of_channel}}}")), 6);
+    assert_eq!(
+        value(&format!("heddle_orderer_lag_blocks{of_channel}}}")),
+        0
+    );
+    let labels = r#",transaction_type="CONFIG",chaincode="unknown",validation_code="VALID"}"#;
+    let transactions = format!("ledger_transaction_count{of_channel}{labels}");
+    assert_eq!(value(&transactions), 5);
+    for stage in ["decode", "verify", "endorsement", "mvcc", "commit"] {
+        let series = format!("heddle_stage_block_seconds_count{of_channel},stage=\"{stage}\"}}");
+        assert_eq!(value(&series), 5, "{stage}");
+    }
+    let queue = format!("heddle_queue_depth{of_channel},queue=\"mvcc_commit\"}}");
+    assert_eq!(value(&queue), 0);
+    assert!(value("deliver_streams_opened") > 0);
+    assert!(value("endorser_proposals_received") > 1);
 }
 
 /// Waits until every peer has this height, and finds the same block on top.

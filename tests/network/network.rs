@@ -345,8 +345,13 @@ impl Peer {
 
     /// What `/healthz` says.
     pub(crate) fn health(&self) -> String {
+        self.operation("/healthz")
+    }
+
+    /// What the operations service answers.
+    pub(crate) fn operation(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.operations).expect("a connection");
-        let request = "GET /healthz HTTP/1.1\r\nHost: peer\r\nConnection: close\r\n\r\n";
+        let request = format!("GET {path} HTTP/1.1\r\nHost: peer\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("it is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
