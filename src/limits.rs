@@ -38,6 +38,9 @@ pub const METRIC_LABEL_BYTES_MAX: usize = 128;
 /// Blocks that a channel may be behind what its orderer has shown, and still be in sync.
 pub const IN_SYNC_LAG_BLOCKS: u64 = 2;
 
+/// How long the collector of spans may take.
+pub const COLLECTOR_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Connections to the operations service at a time.
 pub const OPS_CONNECTIONS_MAX: usize = 64;
 

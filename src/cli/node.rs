@@ -15,14 +15,14 @@ use super::open::{clock, with_progress};
 use super::print;
 use crate::config::PeerConfig;
 use crate::ledger::TakenBack;
-use crate::node::{Logs, Node};
+use crate::node::{Logs, Node, NodeOptions};
 use crate::peer::LedgerFolder;
 use crate::types::{BlockNumber, ChannelId};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NodeCommand {
     /// Run a peer, configured by core.yaml in FABRIC_CFG_PATH and by CORE_* variables, until SIGTERM
-    Start,
+    Start(StartArgs),
     /// Take every channel back to its genesis block; the blocks behind it are fetched and validated again.
     /// The peer must not be running
     Reset(FolderArgs),
@@ -35,6 +35,14 @@ pub(super) enum NodeCommand {
     Pause(ChannelArgs),
     /// Have the peer open a paused channel again when it starts. The peer must not be running
     Resume(ChannelArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StartArgs {
+    /// Send a span for each block and each of its stages to OpenTelemetry's collector, over gRPC [default:
+    /// OTEL_EXPORTER_OTLP_ENDPOINT, or none]
+    #[arg(long, value_name = "http://HOST:PORT")]
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -57,7 +65,7 @@ pub(super) struct ChannelArgs {
 
 pub(super) fn node(command: &NodeCommand) -> Result<ExitCode, CliError> {
     match command {
-        NodeCommand::Start => start(),
+        NodeCommand::Start(args) => start(args),
         NodeCommand::Reset(folder) => each_channel(folder, reset),
         NodeCommand::Rollback(args) => roll_back(args),
         NodeCommand::RebuildDbs(folder) => each_channel(folder, rebuild),
@@ -135,13 +143,18 @@ fn set_paused(args: &ChannelArgs, paused: bool) -> Result<ExitCode, CliError> {
     print(&format!("channel {channel}: {what}\n"))
 }
 
-fn start() -> Result<ExitCode, CliError> {
+fn start(args: &StartArgs) -> Result<ExitCode, CliError> {
     let loaded = PeerConfig::of_process()?;
     let logs = Arc::new(Logs::start(&loaded.config.logging));
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let node = Node::start(&loaded.config, logs, &clock())?;
+    let of_environment = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok();
+    let of_environment = of_environment.filter(|endpoint| !endpoint.is_empty());
+    let options = NodeOptions {
+        otlp_endpoint: args.otlp_endpoint.clone().or(of_environment),
+    };
+    let node = Node::start(&loaded.config, &options, logs, &clock())?;
     let ending = node.ending();
     for signal in [SIGTERM, SIGINT] {
         // A second signal ends at once: what is durable stays so.

@@ -42,6 +42,14 @@ pub enum NodeError {
         #[source]
         source: io::Error,
     },
+    /// OpenTelemetry's collector.
+    #[error("cannot send spans to {endpoint} (expected http://HOST:PORT): {why}")]
+    Collector {
+        /// Where it should be.
+        endpoint: String,
+        /// What is wrong.
+        why: String,
+    },
     /// No threads for the network.
     #[error("cannot start the network's threads")]
     Runtime(#[source] io::Error),

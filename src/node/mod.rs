@@ -6,6 +6,7 @@
 mod error;
 mod feed;
 mod logs;
+mod spans;
 mod view;
 
 use std::path::PathBuf;
@@ -31,7 +32,15 @@ use crate::peer::{ClientPort, Peer, PeerOptions, ServeOptions, Serving, serve};
 use crate::sys::clock::Clock;
 use crate::tls::{ClientTls, ServerProtocol, ServerTls, add_pem};
 use crate::x509::Certificate;
+use spans::BlockSpans;
 use view::NodeView;
+
+/// What `core.yaml` has no keys for.
+#[derive(Debug, Clone, Default)]
+pub struct NodeOptions {
+    /// Where OpenTelemetry's collector listens for gRPC: `http://HOST:PORT`.
+    pub otlp_endpoint: Option<String>,
+}
 
 /// A running node.
 #[derive(Debug)]
@@ -39,6 +48,7 @@ pub struct Node {
     peer: Arc<Peer>,
     serving: Option<Serving>,
     ops: Option<OpsServer>,
+    spans: Option<Arc<BlockSpans>>,
     ending: Arc<AtomicBool>,
     runtime: Runtime,
 }
@@ -51,6 +61,7 @@ impl Node {
     /// it is logged, and named in the node's health.
     pub fn start(
         config: &PeerConfig,
+        options: &NodeOptions,
         logs: Arc<Logs>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, NodeError> {
@@ -66,9 +77,11 @@ impl Node {
             .map_err(NodeError::Runtime)?;
         let feed = OrdererFeed::new(runtime.handle(), config, &identity, clock)?;
         let feed = Arc::new(feed);
+        let spans = spans(config, options, &runtime, clock)?;
         let options = PeerOptions {
             ledgers: ledgers_of(config),
             workers: workers(config),
+            tracer: spans.clone().map(|spans| spans as _),
         };
         let peer = Peer::open(options, local, Arc::clone(&feed) as _, Arc::clone(clock))?;
         for (channel, why) in peer.troubles() {
@@ -88,6 +101,7 @@ impl Node {
             peer: Arc::new(peer),
             serving: None,
             ops: None,
+            spans,
             ending: Arc::default(),
             runtime,
         };
@@ -238,6 +252,9 @@ impl Node {
             self.runtime.block_on(serving.end());
         }
         self.peer.end();
+        if let Some(spans) = &self.spans {
+            spans.end();
+        }
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 }
@@ -262,6 +279,21 @@ fn authorities_of(host: &Host) -> Vec<Certificate> {
 #[must_use]
 pub fn ledgers_of(config: &PeerConfig) -> PathBuf {
     config.file_system_path.join("ledgers")
+}
+
+fn spans(
+    config: &PeerConfig,
+    options: &NodeOptions,
+    runtime: &Runtime,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<BlockSpans>>, NodeError> {
+    let Some(collector) = &options.otlp_endpoint else {
+        return Ok(None);
+    };
+    // Its connection lives on the node's threads.
+    let _inside = runtime.enter();
+    let spans = BlockSpans::to(collector, &config.id, Arc::clone(clock))?;
+    Ok(Some(Arc::new(spans)))
 }
 
 fn workers(config: &PeerConfig) -> usize {

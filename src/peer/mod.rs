@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub use error::PeerError;
 pub use folder::LedgerFolder;
-pub use runner::{Feed, FeedSource, OneBlock, RunnerReport};
+pub use runner::{BlockTracer, Feed, FeedSource, OneBlock, RunnerReport, TracedBlock};
 pub use serve::{ClientPort, ServeOptions, Serving, serve};
 
 use crate::channel::{Bundle, ConfigBlock};
@@ -48,6 +48,8 @@ pub struct PeerOptions {
     pub ledgers: PathBuf,
     /// Threads that verify and evaluate, of all channels.
     pub workers: usize,
+    /// Who hears of each block's way through the stages; `None` where nobody wants to.
+    pub tracer: Option<Arc<dyn BlockTracer>>,
 }
 
 /// A peer and its channels.
@@ -186,6 +188,7 @@ impl Peer {
             clock: Arc::clone(&self.clock),
             workers: self.workers.clone(),
             counters: Arc::clone(&self.counters),
+            tracer: self.options.tracer.clone(),
             options,
         };
         let runner = Runner::start(Arc::clone(&channel), &self.feed, pipeline)?;
@@ -197,6 +200,7 @@ impl Peer {
     fn pipeline_options(&self) -> PipelineOptions {
         PipelineOptions {
             workers: self.options.workers,
+            trace: self.options.tracer.is_some(),
             ..PipelineOptions::default()
         }
     }

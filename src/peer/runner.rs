@@ -18,6 +18,7 @@ use crate::limits::FEED_RETRY_WAIT;
 use crate::metrics::{Counters, FamilyName};
 use crate::notify::CommitListener;
 use crate::pipeline::{Gauges, Pipeline, PipelineOptions, PipelineWorkers, Report, Stop};
+use crate::stage::{InStage as _, TraceEntry};
 use crate::sys::clock::Clock;
 use crate::types::{BlockNumber, ChannelId};
 use crate::verify::ChainTip;
@@ -38,6 +39,27 @@ pub trait FeedSource: BlockSource {
 
     /// The pipeline refused a block behind `tip`: another one is wanted, from somebody else.
     fn rejected(&mut self, tip: ChainTip, problem: String);
+}
+
+/// Hears of every block that has become durable, with who had it when.
+pub trait BlockTracer: Send + Sync + fmt::Debug {
+    /// A block of a channel, and its visits to the stages.
+    fn block(&self, block: TracedBlock<'_>);
+}
+
+/// A durable block, and how it became one.
+#[derive(Debug, Clone, Copy)]
+pub struct TracedBlock<'a> {
+    /// Whose block it is.
+    pub channel: &'a ChannelId,
+    /// Which one.
+    pub number: BlockNumber,
+    /// How many transactions it has.
+    pub transactions: usize,
+    /// How many of them are valid.
+    pub valid: usize,
+    /// Its visits to the stages, in the order in which they ended.
+    pub visits: &'a [TraceEntry],
 }
 
 /// What a channel's pipeline counts.
@@ -72,6 +94,7 @@ pub(super) struct RunnerPipeline {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) workers: PipelineWorkers,
     pub(super) counters: Arc<Counters>,
+    pub(super) tracer: Option<Arc<dyn BlockTracer>>,
     pub(super) options: PipelineOptions,
 }
 
@@ -248,6 +271,22 @@ impl Shared {
 struct Listener<'s>(&'s Shared);
 
 impl Listener<'_> {
+    fn trace(&self, block: &CommittedBlock) {
+        let shared = self.0;
+        let (Some(tracer), Some(gauges)) = (&shared.pipeline.tracer, shared.gauges.get()) else {
+            return;
+        };
+        let codes = block.validated().codes();
+        let number = block.number();
+        tracer.block(TracedBlock {
+            channel: shared.channel.id(),
+            number,
+            transactions: codes.len(),
+            valid: codes.iter().filter(|code| code.is_valid()).count(),
+            visits: &gauges.take_trace(number),
+        });
+    }
+
     fn count(&self, block: &CommittedBlock) {
         let (validated, channel) = (block.validated(), self.0.channel.id().to_string());
         let transactions = &validated.decoded().contents().transactions;
@@ -286,6 +325,7 @@ impl Listener<'_> {
 impl CommitListener for Listener<'_> {
     fn committed(&mut self, block: &CommittedBlock) {
         self.count(block);
+        self.trace(block);
         let transactions = block.validated().codes().len() as u64;
         // Ordering: a count.
         self.0

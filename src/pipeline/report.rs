@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::metrics::{StageMetrics, StageReading};
 use crate::queue::{QueueGauge, QueueReading};
 use crate::stage::{Trace, TraceEntry};
+use crate::types::BlockNumber;
 
 /// The counters of a run, readable while it goes.
 #[derive(Debug, Clone)]
@@ -49,6 +50,12 @@ impl Gauges {
     pub(super) fn begin_run(&self) {
         self.lock().clear();
         self.trace.begin_run();
+    }
+
+    /// Who had a block when, if that is noted; it is forgotten then.
+    #[must_use]
+    pub fn take_trace(&self, number: BlockNumber) -> Vec<TraceEntry> {
+        self.trace.take(number)
     }
 
     /// The numbers now.

@@ -80,6 +80,21 @@ impl Trace {
         self.in_flight_max.load(Ordering::Relaxed)
     }
 
+    /// The visits of one block, which are not kept any more.
+    pub fn take(&self, number: BlockNumber) -> Vec<TraceEntry> {
+        let mut taken = Vec::new();
+        if let Ok(mut entries) = self.entries.lock() {
+            entries.retain(|entry| {
+                let keep = entry.number != number;
+                if !keep {
+                    taken.push(*entry);
+                }
+                keep
+            });
+        }
+        taken
+    }
+
     /// The visits so far, in the order in which they ended.
     pub fn entries(&self) -> Vec<TraceEntry> {
         self.entries
