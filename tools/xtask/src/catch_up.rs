@@ -363,6 +363,10 @@ fn free_port() -> io::Result<u16> {
 }
 
 /// The first block of a file of length-delimited blocks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool that only starts other programs"
+)]
 fn first_block(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = BufReader::new(fs::File::open(path)?);
     let (mut length, mut shift) = (0_u64, 0);
