@@ -33,7 +33,14 @@ pub(super) fn answer(
     host: &Host,
     joiner: &dyn JoinChannel,
 ) -> Result<Vec<u8>, String> {
-    let function = proposal.function();
+    let (function, count) = (proposal.function(), proposal.arguments.len());
+    let wanted = match function {
+        "GetChannels" | "JoinBySnapshotStatus" => 1,
+        _ => 2,
+    };
+    if count < wanted {
+        return Err(format!("Incorrect number of arguments, {count}"));
+    }
     match function {
         "JoinChain" => {
             check_local(proposal, host, LocalRole::Admin)?;
@@ -74,7 +81,7 @@ fn config(proposal: &Proposal, host: &Host, function: &str) -> Result<Vec<u8>, S
     let name = proposal.text(1).unwrap_or_default();
     let channel = host
         .channel(name)
-        .ok_or_else(|| format!("Unknown chain ID, {name}"))?;
+        .ok_or_else(|| format!("Unknown channel ID, {name}"))?;
     let resource = format!("cscc/{function}");
     channel
         .check(&resource, &proposal.signed())

@@ -20,6 +20,8 @@ use crate::types::Digest;
 pub struct Proposal {
     /// The channel; empty for what belongs to none.
     pub channel: String,
+    /// The transaction's id.
+    pub tx_id: String,
     /// The chaincode.
     pub chaincode: String,
     /// The function's name and its arguments.
@@ -133,6 +135,7 @@ impl Proposal {
         Ok(Self {
             hash: sha256_parts(&[&header.channel_header, &header.signature_header, &hashed]),
             channel: channel.channel_id,
+            tx_id: channel.tx_id,
             chaincode: chaincode.name,
             arguments: input,
             creator: signature.creator,

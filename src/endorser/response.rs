@@ -12,7 +12,10 @@ use crate::proto::messages::protos::{
 const OK: i32 = 200;
 const ERROR: i32 = 500;
 
-/// The response to a function's answer. One that is of a channel is endorsed.
+/// The response to what a system chaincode answers. A good one that is of a channel is endorsed.
+///
+/// The action has no read-write set. Fabric: `core/endorser/endorser.go:acquireTxSimulator` gives `cscc` and
+/// `qscc` nothing to read or write with, so that there are no results, not even empty ones.
 ///
 /// Fabric: `core/endorser/endorser.go:ProcessProposalSuccessfullyOrError`.
 pub(super) fn respond(
@@ -27,7 +30,14 @@ pub(super) fn respond(
             message: String::new(),
             payload,
         },
-        Err(message) => return failed(message),
+        Err(message) => {
+            let response = error(message);
+            return ProposalResponse {
+                payload: payload(&response, proposal),
+                response: Some(response),
+                ..ProposalResponse::default()
+            };
+        }
     };
     if proposal.channel.is_empty() {
         return ProposalResponse {
@@ -36,20 +46,7 @@ pub(super) fn respond(
             ..ProposalResponse::default()
         };
     }
-    let action = ChaincodeAction {
-        response: Some(response.clone()),
-        chaincode_id: Some(ChaincodeId {
-            name: proposal.chaincode.clone(),
-            version: "syscc".to_owned(),
-            ..ChaincodeId::default()
-        }),
-        ..ChaincodeAction::default()
-    };
-    let payload = ProposalResponsePayload {
-        proposal_hash: proposal.hash.0.to_vec(),
-        extension: action.encode_to_vec(),
-    };
-    let payload = payload.encode_to_vec();
+    let payload = payload(&response, proposal);
     let signature = identity.sign(&[&payload, identity.serialized()]);
     ProposalResponse {
         version: 1,
@@ -64,14 +61,36 @@ pub(super) fn respond(
     }
 }
 
-/// A response that says what went wrong.
+/// What an endorser signs: a serialized `protos.ProposalResponsePayload`.
+fn payload(response: &Response, proposal: &Proposal) -> Vec<u8> {
+    let action = ChaincodeAction {
+        response: Some(response.clone()),
+        chaincode_id: Some(ChaincodeId {
+            name: proposal.chaincode.clone(),
+            version: "syscc".to_owned(),
+            ..ChaincodeId::default()
+        }),
+        ..ChaincodeAction::default()
+    };
+    let payload = ProposalResponsePayload {
+        proposal_hash: proposal.hash.0.to_vec(),
+        extension: action.encode_to_vec(),
+    };
+    payload.encode_to_vec()
+}
+
+fn error(message: String) -> Response {
+    Response {
+        status: ERROR,
+        message,
+        ..Response::default()
+    }
+}
+
+/// A response that says why nothing was called.
 pub(super) fn failed(message: String) -> ProposalResponse {
     ProposalResponse {
-        response: Some(Response {
-            status: ERROR,
-            message,
-            ..Response::default()
-        }),
+        response: Some(error(message)),
         ..ProposalResponse::default()
     }
 }

@@ -11,7 +11,8 @@ use super::cscc::{self, JoinChannel};
 use super::proposal::Proposal;
 use super::qscc;
 use super::response::{failed, respond};
-use crate::host::{Host, unexpired};
+use crate::host::{Channel, Host, unexpired};
+use crate::ledger::TxKey;
 use crate::metrics::{Counters, Durations, FamilyName};
 use crate::msp::SigningIdentity;
 use crate::proto::messages::protos::endorser_server::Endorser;
@@ -147,34 +148,18 @@ impl Shared {
                 None => return Ok(failed(format!("channel '{name}' not found"))),
             },
         };
-        let denied = |why: &dyn std::fmt::Display| {
-            Status::unknown(format!(
-                "error validating proposal: access denied: channel [{}]: {why}",
-                proposal.channel
-            ))
-        };
-        let creator = proposal.signed().creator;
-        let identity = match &channel {
-            Some(channel) => channel.bundle().msps().deserialize(creator),
-            None => self.host.local().deserialize(creator),
-        };
-        let identity = identity.map_err(|error| denied(&error))?;
-        proposal
-            .signed()
-            .check(&identity)
-            .and_then(|()| unexpired(&identity, now))
-            .map_err(|error| denied(&error))?;
+        self.admit(proposal, channel.as_deref(), now)?;
         let answer = match (proposal.chaincode.as_str(), &channel) {
             ("cscc", _) => cscc::answer(proposal, &self.host, self.joiner.as_ref()),
             ("qscc", _) => self.query(proposal),
             (name, Some(channel)) => {
                 let channel = channel.id();
-                Err(format!(
+                return Ok(failed(format!(
                     "make sure the chaincode {name} has been successfully defined on channel {channel} \
                      and try again: this peer runs no chaincode yet"
-                ))
+                )));
             }
-            (name, None) => Err(format!("chaincode {name} needs a channel")),
+            (name, None) => return Ok(failed(format!("chaincode {name} needs a channel"))),
         };
         let nanos = i32::try_from(micros % 1_000_000 * 1000).unwrap_or(0);
         let time = Timestamp {
@@ -184,8 +169,50 @@ impl Shared {
         Ok(respond(answer, proposal, &self.identity, time))
     }
 
+    /// Whether the proposal's creator is somebody, signed it, and proposes it for the first time.
+    ///
+    /// Fabric: `core/endorser/endorser.go:preProcess`, which does not say why somebody is denied.
+    fn admit(
+        &self,
+        proposal: &Proposal,
+        channel: Option<&Channel>,
+        now: i64,
+    ) -> Result<(), Status> {
+        let denied = |org: &str, why: &dyn std::fmt::Display| {
+            Status::unknown(format!(
+                "error validating proposal: access denied: channel [{}] creator org {org}: {why}",
+                proposal.channel
+            ))
+        };
+        let creator = proposal.signed().creator;
+        let identity = match channel {
+            Some(channel) => channel.bundle().msps().deserialize(creator),
+            None => self.host.local().deserialize(creator),
+        };
+        let identity = identity.map_err(|error| denied("unknown, creator is malformed", &error))?;
+        proposal
+            .signed()
+            .check(&identity)
+            .and_then(|()| unexpired(&identity, now))
+            .map_err(|error| denied(&format!("[{}]", identity.msp_id()), &error))?;
+        let Some(channel) = channel else {
+            return Ok(());
+        };
+        let view = channel.ledger().view();
+        let known = view.and_then(|view| view.contains_tx(&TxKey::of(&proposal.tx_id)));
+        if known.map_err(|error| Status::internal(error.to_string()))? {
+            let creator: String = creator.iter().map(|byte| format!("{byte:02x}")).collect();
+            return Err(Status::unknown(format!(
+                "duplicate transaction found [{}]. Creator [{creator}]",
+                proposal.tx_id
+            )));
+        }
+        Ok(())
+    }
+
     /// `qscc` takes its channel as an argument.
     fn query(&self, proposal: &Proposal) -> Result<Vec<u8>, String> {
+        qscc::check_arguments(proposal)?;
         let name = proposal.text(1).unwrap_or_default();
         let channel = self.host.channel(name);
         let channel = channel.ok_or_else(|| format!("Invalid chain ID, {name}"))?;

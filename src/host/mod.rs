@@ -32,7 +32,9 @@ pub struct Host {
 #[non_exhaustive]
 pub enum HostError {
     /// It is there.
-    #[error("this peer has joined channel '{channel}' already")]
+    #[error(
+        "cannot create ledger from genesis block: ledger [{channel}] already exists with state [ACTIVE]"
+    )]
     Joined {
         /// Which one.
         channel: ChannelId,

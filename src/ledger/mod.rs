@@ -71,6 +71,11 @@ pub const FAIL_POINTS: &[&str] = &[
     "after_state_commit",
     "after_tail_repair",
     "during_recovery",
+    "after_state_removed",
+];
+
+/// The points that [`Ledger::take_back`] passes.
+pub const TAKE_BACK_FAIL_POINTS: &[&str] = &[
     "after_reset_noted",
     "after_state_removed",
     "during_rollback",

@@ -16,6 +16,8 @@ mod error;
 mod folder;
 mod runner;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

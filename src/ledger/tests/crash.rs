@@ -10,9 +10,11 @@ use std::process::Command;
 
 use super::*;
 use crate::sys::failpoint;
+use crate::sys::storage::Disk;
 
 const DIR_VARIABLE: &str = "HEDDLE_TEST_CRASH_DIR";
 const REBUILD_VARIABLE: &str = "HEDDLE_TEST_CRASH_REBUILD";
+const TAKE_BACK_VARIABLE: &str = "HEDDLE_TEST_CRASH_TAKE_BACK";
 
 /// How many blocks a run of the child adds.
 const ROUNDS: [usize; 6] = [1, 4, 2, 9, 3, 1];
@@ -106,6 +108,42 @@ fn every_fail_point_is_survived() {
             assert_eq!(check_survivors(dir.path(), &point), height + added as u64);
         }
         assert!(killed > 0, "no run came to {point}");
+    }
+}
+
+/// What the other child does: takes all blocks off but two.
+#[test]
+fn take_back_child() {
+    if let Some(dir) = std::env::var_os(TAKE_BACK_VARIABLE) {
+        Ledger::take_back(&Disk, Path::new(&dir), &channel(), BlockNumber(1)).unwrap();
+    }
+}
+
+#[test]
+fn every_fail_point_of_taking_blocks_off_is_survived() {
+    for point in TAKE_BACK_FAIL_POINTS {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(run(dir.path(), None, false));
+        let whole = acknowledged(dir.path());
+        fs::remove_file(dir.path().join("acks")).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "ledger::tests::crash::take_back_child"]);
+        child.env(TAKE_BACK_VARIABLE, dir.path());
+        child.env(failpoint::VARIABLE, point);
+        let status = child.output().unwrap().status;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(libc::SIGABRT), "{point} is passed");
+        let left = check_survivors(dir.path(), point);
+        assert!((2..=whole).contains(&left), "{point}: {left}");
+        if left > 2 {
+            Ledger::take_back(&Disk, dir.path(), &channel(), BlockNumber(1)).unwrap();
+        }
+        let ledger = open(dir.path()).unwrap();
+        let caught_up = (ledger.height(), ledger.catching_up_to());
+        assert_eq!(caught_up, (2, Some(whole)), "{point}");
+        drop(ledger);
+        assert!(run(dir.path(), None, false), "{point}");
+        assert_eq!(check_survivors(dir.path(), point), whole + 2);
     }
 }
 

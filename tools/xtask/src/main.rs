@@ -3,6 +3,7 @@
 //! Knows nothing of the peer; it only starts other programs.
 
 mod bench;
+mod catch_up;
 mod differential;
 mod fuzz;
 mod scaling;
@@ -26,6 +27,9 @@ commands:
   clippy  the lints alone
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
+  catch-up
+          a peer that joins and gets its blocks from an orderer, beside import of the same blocks:
+          [--blocks N] [--txs N] [--rounds N] [--profile NAME]
   scaling what more cores would give, simulated: [--figures FILE]... [--cores N,N...]
           [--svg FILE]; without files it imports chains of three block sizes
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
     match task(&arguments) {
         Ok(Task::Steps(steps)) => run(steps),
         Ok(Task::Bench(options)) => bench::run(&options),
+        Ok(Task::CatchUp(options)) => catch_up::run(&options),
         Ok(Task::Scaling(options)) => scaling::run(&options),
         Ok(Task::Fuzz(options)) => fuzz::run(&options),
         Ok(Task::Differential(options)) => run_differential(&options),
@@ -105,6 +110,7 @@ enum Usage {
 enum Task {
     Steps(&'static [Step]),
     Bench(bench::Options),
+    CatchUp(catch_up::Options),
     Scaling(scaling::Options),
     Fuzz(fuzz::Options),
     Differential(Differential),
@@ -117,6 +123,7 @@ fn task(arguments: &[String]) -> Result<Task, Usage> {
     };
     let steps: &[Step] = match command.as_str() {
         "bench" => return bench::Options::parse(options).map(Task::Bench),
+        "catch-up" => return catch_up::Options::parse(options).map(Task::CatchUp),
         "scaling" => return scaling::Options::parse(options).map(Task::Scaling),
         "fuzz" => return fuzz::Options::parse(options).map(Task::Fuzz),
         "p256-differential" => return differential(Engine::P256, options),
@@ -225,6 +232,7 @@ mod tests {
         let names = task(&arguments).map(|task| match task {
             Task::Steps(steps) => steps.iter().map(|step| step.name).collect(),
             Task::Bench(_) => vec!["bench"],
+            Task::CatchUp(_) => vec!["catch-up"],
             Task::Scaling(_) => vec!["scaling"],
             Task::Differential(_) => vec!["differential"],
             Task::Soak(_) => vec!["soak-ingest"],
@@ -238,6 +246,7 @@ mod tests {
         check(&["ci"], Ok(&["fmt", "clippy", "test"]));
         check(&["clippy"], Ok(&["clippy"]));
         check(&["bench", "--json"], Ok(&["bench"]));
+        check(&["catch-up", "--blocks", "9"], Ok(&["catch-up"]));
         check(&["scaling", "--cores", "1,2"], Ok(&["scaling"]));
         check(&["fuzz", "block"], Ok(&["fuzz"]));
         check(&["p256-differential"], Ok(&["differential"]));
