@@ -16,6 +16,9 @@ mod filtered;
 mod request;
 mod service;
 
+#[cfg(test)]
+mod tests;
+
 pub use filtered::filtered_block;
 pub use request::{Behavior, Seek, SeekError, SeekRequest};
 pub use service::{DeliverLimits, DeliverMetrics, DeliverService};

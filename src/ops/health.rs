@@ -95,3 +95,41 @@ impl Health {
         (if well { 200 } else { 503 }, body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(name: &str, problem: Option<&str>, paused: bool) -> ChannelHealth {
+        ChannelHealth {
+            channel: name.to_owned(),
+            height: (!paused).then_some(3),
+            problem: problem.map(str::to_owned),
+            paused,
+        }
+    }
+
+    #[test]
+    fn channels_are_told_one_by_one() {
+        let mut health = Health {
+            channels: vec![channel("one", None, false), channel("two", None, true)],
+            failed: Vec::new(),
+        };
+        let (status, body) = health.answer("now");
+        assert_eq!((status, &body["status"]), (200, &json!("OK")));
+        let expected = json!([
+            {"channel": "one", "height": 3, "in_sync": true, "paused": false},
+            {"channel": "two", "height": null, "in_sync": false, "paused": true},
+        ]);
+        assert_eq!(body["channels"], expected);
+
+        health
+            .channels
+            .push(channel("three", Some("no orderer"), false));
+        let (status, body) = health.answer("now");
+        assert_eq!(status, 503);
+        let expected = json!([{"component": "channel three", "reason": "no orderer"}]);
+        assert_eq!(body["failed_checks"], expected);
+        assert_eq!(body["channels"][2]["in_sync"], json!(false));
+    }
+}
