@@ -182,10 +182,7 @@ pub(super) struct StoredTx<'b> {
 
 impl StoredBlock {
     pub(super) fn read(number: BlockNumber, bytes: Bytes) -> Result<Self, CliError> {
-        let raw = RawBlock {
-            expected: number,
-            bytes,
-        };
+        let raw = RawBlock::new(number, bytes);
         let decoded = decode_block(raw, &CpuMeter::default());
         let decoded = decoded.map_err(|error| CliError::StoredBlock { number, error })?;
         Ok(Self { decoded })

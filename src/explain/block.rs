@@ -59,10 +59,7 @@ impl<'b> BlockExplainer<'b> {
     /// It does not pass, or the state cannot be read.
     pub(super) fn new(before: Before<'b>, bytes: Bytes) -> Result<Self, Error> {
         let meter = CpuMeter::default();
-        let raw = RawBlock {
-            expected: before.number,
-            bytes,
-        };
+        let raw = RawBlock::new(before.number, bytes);
         let decoded = decode_block(raw, &meter)?;
         let stored = stored_codes(&decoded);
         let mut chain = match &before.bundle {

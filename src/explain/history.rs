@@ -102,10 +102,7 @@ impl HistoricState {
         let Some(bytes) = self.view.block(number)? else {
             return Ok(None);
         };
-        let raw = RawBlock {
-            expected: number,
-            bytes: Bytes::from_owner(bytes),
-        };
+        let raw = RawBlock::new(number, Bytes::from_owner(bytes));
         let Ok(block) = decode_block(raw, &CpuMeter::default()).map(Arc::new) else {
             return Ok(None);
         };

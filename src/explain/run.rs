@@ -189,10 +189,7 @@ impl Stored<'_> {
 
     /// What the explanation can ask for.
     fn watched(&self) -> Result<Watched, Error> {
-        let raw = RawBlock {
-            expected: self.block,
-            bytes: self.bytes(self.block)?,
-        };
+        let raw = RawBlock::new(self.block, self.bytes(self.block)?);
         let block = decode_block(raw, &CpuMeter::default())?;
         Ok(Watched::of(&block, self.tx))
     }

@@ -36,7 +36,7 @@ pub fn block(data: &[u8]) {
 fn decoded(data: &[u8], block: &common::Block<'_>) {
     let decode = |bytes: Bytes| {
         let expected = BlockNumber(0);
-        decode_block(RawBlock { expected, bytes }, &CpuMeter::default())
+        decode_block(RawBlock::new(expected, bytes), &CpuMeter::default())
     };
     let _ = decode(Bytes::copy_from_slice(data));
     let (Some(header), Some(inside)) = (&block.header, &block.data) else {

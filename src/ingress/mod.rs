@@ -38,6 +38,20 @@ pub struct RawBlock {
     pub expected: BlockNumber,
     /// The message's bytes: one allocation that everything later borrows from.
     pub bytes: Bytes,
+    /// Whether the source has found the data's hash to be the header's: it is not computed again.
+    pub data_checked: bool,
+}
+
+impl RawBlock {
+    /// A block of which nothing is known yet.
+    #[must_use]
+    pub fn new(expected: BlockNumber, bytes: Bytes) -> Self {
+        Self {
+            expected,
+            bytes,
+            data_checked: false,
+        }
+    }
 }
 
 /// Where blocks come from: a file, a socket, an orderer, another peer.
@@ -47,6 +61,11 @@ pub trait BlockSource: Send {
     /// # Errors
     /// The source cannot be read, or what it holds is no sequence of blocks.
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError>;
+
+    /// Whether the data of all its blocks are those of their headers: it has compared the hashes.
+    fn checks_data(&self) -> bool {
+        false
+    }
 
     /// What makes [`BlockSource::next_block`] return, which may be waiting for somebody else. `None` for
     /// a source that never waits.
@@ -82,6 +101,10 @@ pub fn open(path: &Path) -> Result<Box<dyn BlockSource>, SourceError> {
 impl<S: BlockSource + ?Sized> BlockSource for Box<S> {
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError> {
         (**self).next_block()
+    }
+
+    fn checks_data(&self) -> bool {
+        (**self).checks_data()
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

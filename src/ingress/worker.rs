@@ -21,7 +21,12 @@ pub fn feed(
     while let Some(bytes) = source.next_block()? {
         let bytes = room.enter(bytes);
         trace.entered();
-        if outbox.send(RawBlock { expected, bytes }).is_err() {
+        let raw = RawBlock {
+            expected,
+            bytes,
+            data_checked: source.checks_data(),
+        };
+        if outbox.send(raw).is_err() {
             break;
         }
         expected = expected.next();

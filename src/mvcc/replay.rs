@@ -17,10 +17,7 @@ pub struct StoredReplay;
 
 impl Replay for StoredReplay {
     fn replay(&self, block: &BlockBytes, state: &dyn StateReader) -> Result<Applied, Error> {
-        let raw = RawBlock {
-            expected: BlockNumber::default(),
-            bytes: Bytes::from_owner(block.clone()),
-        };
+        let raw = RawBlock::new(BlockNumber::default(), Bytes::from_owner(block.clone()));
         let failed = |block, source| Error::Replay { block, source };
         let decoded = decode_block(raw, &CpuMeter::default())
             .map_err(|error| failed(BlockNumber::default(), error.into()))?;

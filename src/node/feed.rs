@@ -99,6 +99,10 @@ impl BlockSource for FromOrderers<'_> {
         self.0.next_block()
     }
 
+    fn checks_data(&self) -> bool {
+        self.0.checks_data()
+    }
+
     fn ender(&self) -> Option<Arc<dyn EndSource>> {
         self.0.ender()
     }

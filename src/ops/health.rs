@@ -105,8 +105,30 @@ mod tests {
             channel: name.to_owned(),
             height: (!paused).then_some(3),
             problem: problem.map(str::to_owned),
+            lag: (!paused).then_some(Lag {
+                blocks: 1,
+                last_block_unix_seconds: Some(77),
+            }),
             paused,
         }
+    }
+
+    #[test]
+    fn a_channel_that_is_far_behind_is_not_in_sync_and_nothing_is_wrong() {
+        let mut behind = channel("one", None, false);
+        let lag = |blocks| Lag {
+            blocks,
+            last_block_unix_seconds: None,
+        };
+        behind.lag = Some(lag(IN_SYNC_LAG_BLOCKS));
+        assert!(behind.is_in_sync());
+        behind.lag = Some(lag(IN_SYNC_LAG_BLOCKS + 1));
+        assert!(!behind.is_in_sync());
+        let health = Health {
+            channels: vec![behind],
+            failed: Vec::new(),
+        };
+        assert!(health.is_well());
     }
 
     #[test]
@@ -118,8 +140,8 @@ mod tests {
         let (status, body) = health.answer("now");
         assert_eq!((status, &body["status"]), (200, &json!("OK")));
         let expected = json!([
-            {"channel": "one", "height": 3, "in_sync": true, "paused": false},
-            {"channel": "two", "height": null, "in_sync": false, "paused": true},
+            {"channel": "one", "height": 3, "in_sync": true, "lag_blocks": 1, "last_block_at": 77, "paused": false},
+            {"channel": "two", "height": null, "in_sync": false, "lag_blocks": null, "last_block_at": null, "paused": true},
         ]);
         assert_eq!(body["channels"], expected);
 

@@ -411,6 +411,11 @@ impl<D: Door> BlockSource for OrdererSource<D> {
         Ok(block)
     }
 
+    /// What is let through the door has its header's data hash.
+    fn checks_data(&self) -> bool {
+        true
+    }
+
     fn ender(&self) -> Option<Arc<dyn EndSource>> {
         Some(Arc::new(Ender(Arc::clone(&self.network.buffer))))
     }

@@ -38,7 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?; // The tests read it.
     let mut config = prost_build::Config::new();
     config.bytes(SHARED_BYTES).btree_map(["."]); // Encoding the same message twice must give the same bytes.
-    tonic_prost_build::configure().compile_fds_with_config(used_services(descriptors), config)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::proto::codec::SizedCodec")
+        .compile_fds_with_config(used_services(descriptors), config)?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! Knows nothing of what a message means.
 
 pub mod chaincode;
+pub mod codec;
 pub mod common;
 pub mod config;
 pub mod lifecycle;

@@ -78,13 +78,7 @@ impl SequentialChannel {
     ) -> Result<ValidatedBlock, Stop> {
         let meter = CpuMeter::default();
         through("ingress");
-        let decoded = decode_block(
-            RawBlock {
-                expected: self.next,
-                bytes,
-            },
-            &meter,
-        )?;
+        let decoded = decode_block(RawBlock::new(self.next, bytes), &meter)?;
         through("decode");
         let verified = self.chain.verify(decoded, &meter)?;
         through("verify");

@@ -25,7 +25,7 @@ fn decoded(blocks: &[Bytes]) -> Vec<DecodedBlock> {
     numbered
         .map(|(expected, bytes)| {
             let bytes = bytes.clone();
-            decode_block(RawBlock { expected, bytes }, &CpuMeter::default()).unwrap()
+            decode_block(RawBlock::new(expected, bytes), &CpuMeter::default()).unwrap()
         })
         .collect()
 }

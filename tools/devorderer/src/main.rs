@@ -38,6 +38,10 @@ use crate::channels::{ChannelError, Channels};
 use crate::log::{BlockLog, LogError};
 use crate::server::ServerError;
 
+/// Blocks are large: the system's allocator gives their memory back, and clears it, each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why it is not running.
 #[derive(Debug, thiserror::Error)]
 enum Failure {

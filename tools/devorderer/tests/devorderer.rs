@@ -191,10 +191,7 @@ fn check_chain(net: &Net, blocks: &[Block]) {
     let bundle = bundle(&net.genesis("one"));
     let mut previous = Vec::new();
     for (number, block) in (0..).zip(blocks) {
-        let raw = RawBlock {
-            expected: BlockNumber(number),
-            bytes: block.encode_to_vec().into(),
-        };
+        let raw = RawBlock::new(BlockNumber(number), block.encode_to_vec().into());
         let decoded = decode_block(raw, &CpuMeter::default()).unwrap();
         assert_eq!(decoded.number().0, number);
         assert_eq!(block.header.as_ref().unwrap().previous_hash, previous);
