@@ -15,7 +15,7 @@ use crate::limits;
 
 /// Buffers of one source. Cloning is cheap, and shares them.
 #[derive(Debug, Clone)]
-pub(super) struct Buffers {
+pub struct Buffers {
     free: Arc<ArrayQueue<Vec<u8>>>,
 }
 
@@ -31,12 +31,27 @@ impl Buffers {
         self.free.pop().unwrap_or_default()
     }
 
+    /// Bytes in a buffer of their own; it comes back when the last of them are dropped.
+    #[must_use]
+    pub fn copy(&self, bytes: &[u8]) -> Bytes {
+        let mut buffer = self.take();
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        self.fill(buffer)
+    }
+
     /// The buffer's bytes; it comes back when the last of them are dropped.
     pub(super) fn fill(&self, bytes: Vec<u8>) -> Bytes {
         Bytes::from_owner(Filled {
             bytes,
             buffers: self.clone(),
         })
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

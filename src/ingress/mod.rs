@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+pub use buffers::Buffers;
 pub use chain_folder::ChainFolder;
 pub use door::{Candidate, Objection, SignatureCheck, Signatures};
 pub use error::{SourceError, StoredBlockProblem};

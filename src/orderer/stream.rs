@@ -90,7 +90,7 @@ impl Stream {
         let request = tokio_stream::once(self.seek.clone()).chain(tokio_stream::pending());
         let path = PathAndQuery::from_static(DELIVER);
         // An orderer without a new block sends nothing at all, not even the headers of its answer.
-        let answers = client.streaming(Request::new(request), path, AnswerCodec);
+        let answers = client.streaming(Request::new(request), path, AnswerCodec::default());
         let mut answers = match answers.await {
             Ok(answers) => answers.into_inner(),
             Err(status) => return ended(&status),

@@ -38,7 +38,7 @@ impl Options {
         let mut options = Self {
             blocks: 500,
             txs: 500,
-            rounds: 3,
+            rounds: 5,
             profile: "release".to_owned(),
         };
         let mut arguments = arguments.iter();
@@ -96,25 +96,25 @@ fn measure(options: &Options, folder: &Path) -> io::Result<()> {
         imports.push(import);
         joins.push(join);
     }
-    let (import, join) = (best(&imports), best(&joins));
+    // Round by round: what makes one slow makes the other slow, too.
+    let rounds = || joins.iter().zip(&imports);
+    let rate = median(rounds().map(|(join, import)| join.rate / import.rate));
+    let cpu = median(rounds().map(|(join, import)| join.cpu_us / import.cpu_us));
     say(&format!(
-        "best of {}: a peer catches up at {:.0} % of the rate of import, with {:.2} times its CPU time",
+        "median of {} rounds: a peer catches up at {:.0} % of the rate of import, with {cpu:.2} times its CPU time",
         options.rounds,
-        join.rate / import.rate * 100.0,
-        join.cpu_us / import.cpu_us
+        rate * 100.0,
     ));
     Ok(())
 }
 
-/// The highest rate and the least CPU time.
-fn best(figures: &[Figures]) -> Figures {
-    Figures {
-        rate: figures.iter().map(|one| one.rate).fold(0.0, f64::max),
-        cpu_us: figures
-            .iter()
-            .map(|one| one.cpu_us)
-            .fold(f64::MAX, f64::min),
-    }
+/// The middle one, or the mean of the two in the middle.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    let count = values.len();
+    f64::midpoint(at(count.saturating_sub(1) / 2), at(count / 2))
 }
 
 /// A chain, a network's certificates, and the programs.
