@@ -77,6 +77,8 @@ pub mod client;
 
 pub mod ops;
 
+pub mod gossip;
+
 pub mod node;
 
 // Why a verdict is what it is.

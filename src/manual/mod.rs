@@ -11,6 +11,7 @@
 //! - [`scaling`]: what more cores give, and what limits.
 //! - [`netgen`]: test networks and config updates from YAML.
 //! - [`devorderer`]: an orderer of one node, for development.
+//! - [`gossip`]: how peers keep each other current, and how that is simulated.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
@@ -44,6 +45,9 @@ pub mod explanations {}
 
 #[doc = include_str!("devorderer.md")]
 pub mod devorderer {}
+
+#[doc = include_str!("gossip.md")]
+pub mod gossip {}
 
 #[doc = include_str!("netgen.md")]
 pub mod netgen {}
