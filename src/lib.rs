@@ -78,6 +78,8 @@ pub mod peer;
 
 pub mod ops;
 
+pub mod gossip;
+
 pub mod node;
 
 // Why a verdict is what it is.

@@ -28,6 +28,7 @@ fn damaged_places(target: &str) -> usize {
     match target {
         "config_block" | "config_update" | "block_file" => 30,
         "p256_differential" | "ed25519_differential" => 30,
+        "gossip_message" | "gossip_core" => 60,
         _ => 1000,
     }
 }

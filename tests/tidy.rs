@@ -14,7 +14,7 @@ mod lexer;
 use lexer::{code_only, functions};
 
 /// Modules of the crate, each may import from itself and from those before it.
-const LAYERS: [&str; 38] = [
+const LAYERS: [&str; 39] = [
     "limits",
     "sys",
     "queue",
@@ -47,6 +47,7 @@ const LAYERS: [&str; 38] = [
     "endorser",
     "peer",
     "ops",
+    "gossip",
     "node",
     "explain",
     "testing",

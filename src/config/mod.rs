@@ -16,6 +16,7 @@
 
 mod document;
 mod error;
+mod gossip;
 mod logging;
 mod peer;
 mod reader;
@@ -25,6 +26,7 @@ mod settings;
 mod tests;
 
 pub use error::{ConfigError, Warning, WrongValue, WrongValues};
+pub use gossip::{ElectionSettings, GossipSettings, StateTransferSettings};
 pub use logging::{LogLevel, LoggingSpec, LoggingSpecError};
 pub use peer::{Loaded, PeerConfig};
 pub use reader::{KNOWN_WITHOUT_MEANING, host_and_port};

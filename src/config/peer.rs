@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::document::Node;
 use super::error::{ConfigError, Warning, WrongValues};
+use super::gossip::{GossipSettings, read_gossip};
 use super::logging::LoggingSpec;
 use super::reader::{Reader, host_and_port, peer_variables};
 use super::settings::{
@@ -60,6 +61,8 @@ pub struct PeerConfig {
     pub client_conn_timeout: Duration,
     /// `deliveryclient`.
     pub deliveryclient: DeliverClient,
+    /// `gossip`.
+    pub gossip: GossipSettings,
     /// `limits.concurrency`.
     pub limits: ServiceLimits,
     /// The largest message that is taken, in bytes (`maxRecvMsgSize`, 100 MiB).
@@ -230,6 +233,7 @@ fn read_peer(reader: &mut Reader<'_>, spec: Option<&str>) -> PeerConfig {
         client_conn_timeout: reader
             .duration_over_zero("peer.client.connTimeout", Duration::from_secs(3)),
         deliveryclient: read_deliveryclient(reader),
+        gossip: read_gossip(reader),
         limits: read_limits(reader),
         max_recv_msg_size: message_size(reader, "peer.maxRecvMsgSize"),
         max_send_msg_size: message_size(reader, "peer.maxSendMsgSize"),

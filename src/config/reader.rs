@@ -12,7 +12,7 @@ use super::error::{Warning, WrongValue};
 use crate::types::duration;
 
 /// Keys of a Fabric peer that have no meaning for heddle, or none yet: each with all that is below it.
-pub const KNOWN_WITHOUT_MEANING: [&str; 16] = [
+pub const KNOWN_WITHOUT_MEANING: [&str; 31] = [
     "chaincode",
     "ledger.blockchain",
     "ledger.pvtdataStore",
@@ -24,7 +24,22 @@ pub const KNOWN_WITHOUT_MEANING: [&str; 16] = [
     "peer.chaincodeListenAddress",
     "peer.discovery",
     "peer.gateway",
-    "peer.gossip",
+    "peer.gossip.connTimeout",
+    "peer.gossip.dialTimeout",
+    "peer.gossip.digestWaitTime",
+    "peer.gossip.maxConnectionAttempts",
+    "peer.gossip.maxPropagationBurstLatency",
+    "peer.gossip.maxPropagationBurstSize",
+    "peer.gossip.membershipTrackerInterval",
+    "peer.gossip.nonBlockingCommitMode",
+    "peer.gossip.pvtData",
+    "peer.gossip.recvBuffSize",
+    "peer.gossip.requestWaitTime",
+    "peer.gossip.sendBuffSize",
+    "peer.gossip.skipBlockVerification",
+    "peer.gossip.state.channelSize",
+    "peer.gossip.state.maxRetries",
+    "peer.gossip.stateInfoRetentionInterval",
     "peer.handlers",
     "peer.localMspType",
     "peer.profile",
@@ -149,12 +164,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Paths: a list in the file, names with white space between them in the environment.
-    // Fabric: viper's GetStringSlice.
     pub(super) fn paths(&mut self, key: &'static str) -> Vec<PathBuf> {
+        let folder = self.folder;
+        self.texts(key, "a list of paths", |name| Some(folder.join(name)))
+    }
+
+    /// A list, or texts with white space between them.
+    // Fabric: viper's GetStringSlice.
+    pub(super) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
         let Some(given) = self.given(key) else {
             return Vec::new();
         };
-        let names: Option<Vec<&str>> = match given.value {
+        let texts: Option<Vec<&str>> = match given.value {
             GivenValue::Text(text) => Some(text.split_whitespace().collect()),
             GivenValue::Node(Node::List(items)) => items
                 .iter()
@@ -165,16 +191,11 @@ impl<'a> Reader<'a> {
                 .collect(),
             GivenValue::Node(_) => None,
         };
-        match names {
-            Some(names) => names
-                .into_iter()
-                .map(|name| self.folder.join(name))
-                .collect(),
-            None => {
-                self.refuse(key, given, "a list of paths");
-                Vec::new()
-            }
-        }
+        let parsed = texts.and_then(|texts| texts.into_iter().map(parse).collect());
+        parsed.unwrap_or_else(|| {
+            self.refuse(key, given, expected);
+            Vec::new()
+        })
     }
 
     /// A list of mappings; in the environment, its YAML text.

@@ -66,6 +66,66 @@ fn deliveryclient_of_the_sample() -> DeliverClient {
     }
 }
 
+fn gossip_of_the_sample() -> GossipSettings {
+    let seconds = Duration::from_secs;
+    GossipSettings {
+        bootstrap: vec!["127.0.0.1:7051".to_owned()],
+        use_leader_election: true,
+        org_leader: false,
+        endpoint: None,
+        external_endpoint: Some("peer0.org1.example.com:8051".to_owned()),
+        max_block_count_to_store: 11,
+        propagate_iterations: 2,
+        propagate_peer_num: 4,
+        pull_interval: seconds(5),
+        pull_peer_num: 5,
+        response_wait_time: Duration::from_millis(2001),
+        request_state_info_interval: seconds(6),
+        publish_state_info_interval: seconds(7),
+        publish_cert_period: seconds(11),
+        alive_time_interval: seconds(6),
+        alive_expiration_timeout: seconds(30),
+        reconnect_interval: seconds(26),
+        msg_expiration_factor: 21,
+        election: ElectionSettings {
+            startup_grace_period: seconds(16),
+            membership_sample_interval: seconds(2),
+            leader_alive_threshold: seconds(12),
+            leader_election_duration: seconds(6),
+        },
+        state: StateTransferSettings {
+            enabled: true,
+            check_interval: seconds(9),
+            response_timeout: seconds(4),
+            batch_size: 12,
+            block_buffer_size: 21,
+        },
+    }
+}
+
+#[test]
+fn leaders_are_static_or_elected() {
+    let leads = |text: &str| {
+        let text = format!("peer: {{localMspId: A, gossip: {{{text}}}}}");
+        let gossip = parse(&text, &[]).unwrap().config.gossip;
+        (gossip.use_leader_election, gossip.org_leader)
+    };
+    assert_eq!(leads(""), (false, true));
+    assert_eq!(leads("orgLeader: false"), (false, false));
+    assert_eq!(leads("useLeaderElection: true"), (true, false));
+    let both = "peer: {localMspId: A, gossip: {useLeaderElection: true, orgLeader: true}}";
+    assert_eq!(wrong(both, &[]).len(), 1);
+    let list = "peer: {localMspId: A, gossip: {bootstrap: ['a:1', 'b:2']}}";
+    let list = parse(list, &[]).unwrap().config.gossip.bootstrap;
+    assert_eq!(list, ["a:1", "b:2"]);
+    let text = parse(LEAST, &[("CORE_PEER_GOSSIP_BOOTSTRAP", "a:1 b:2")]);
+    assert_eq!(text.unwrap().config.gossip.bootstrap, list);
+    assert_eq!(
+        wrong("peer: {localMspId: A, gossip: {bootstrap: a}}", &[]).len(),
+        1
+    );
+}
+
 #[test]
 fn every_key_is_read() {
     let expected = PeerConfig {
@@ -99,6 +159,7 @@ fn every_key_is_read() {
         authentication_timewindow: Duration::from_mins(10),
         client_conn_timeout: Duration::from_secs(4),
         deliveryclient: deliveryclient_of_the_sample(),
+        gossip: gossip_of_the_sample(),
         limits: ServiceLimits {
             endorser: Some(2501),
             deliver: None,
@@ -275,6 +336,7 @@ extra:
         [
             "peer.listenAdress: unknown, and without effect; is peer.listenAddress meant?",
             "peer.colour.blue: unknown, and without effect",
+            "peer.gossip.nobodyKnows: unknown, and without effect",
             "extra: unknown, and without effect",
             "CORE_PEERS: unknown, and without effect",
             "CORE_PEER_ADRESS: unknown, and without effect; is CORE_PEER_ADDRESS meant?",

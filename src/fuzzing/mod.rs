@@ -34,6 +34,7 @@ mod chain;
 mod choices;
 mod config;
 mod ed25519;
+mod gossip;
 mod messages;
 mod p256;
 
@@ -42,6 +43,7 @@ pub use certificate::certificate;
 pub use chain::generated_chain;
 pub use config::{config, config_block, config_update};
 pub use ed25519::ed25519_differential;
+pub use gossip::{gossip_core, gossip_message};
 pub use messages::{block, envelope, policy, rwset};
 pub use p256::p256_differential;
 
@@ -49,7 +51,7 @@ pub use p256::p256_differential;
 pub type Target = fn(&[u8]);
 
 /// Every function by the name of its target and of its folder of seeds.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("block", block),
     ("envelope", envelope),
     ("rwset", rwset),
@@ -61,4 +63,6 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("block_file", block_file),
     ("p256_differential", p256_differential),
     ("ed25519_differential", ed25519_differential),
+    ("gossip_message", gossip_message),
+    ("gossip_core", gossip_core),
 ];

@@ -12,6 +12,7 @@
 //! - [`netgen`]: test networks and config updates from YAML.
 //! - [`devorderer`]: an orderer of one node, for development.
 //! - [`node`]: the running peer's configuration, and what is done while it does not run.
+//! - [`gossip`]: how peers keep each other current, and how that is simulated.
 //! - [`explanations`]: why a transaction was refused, and how that is found.
 
 #[doc = include_str!("architecture.md")]
@@ -48,6 +49,8 @@ pub mod devorderer {}
 
 #[doc = include_str!("node.md")]
 pub mod node {}
+#[doc = include_str!("gossip.md")]
+pub mod gossip {}
 
 #[doc = include_str!("netgen.md")]
 pub mod netgen {}

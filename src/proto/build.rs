@@ -21,10 +21,12 @@ const SERVICES: [&str; 3] = [
 ];
 
 /// Fields that carry blocks and transactions: sliced from what arrived instead of copied.
-const SHARED_BYTES: [&str; 3] = [
+const SHARED_BYTES: [&str; 5] = [
     ".common.BlockData.data",
     ".common.BlockMetadata.metadata",
     ".common.Envelope.payload",
+    ".gossip.Envelope.payload",
+    ".gossip.Payload.data",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
