@@ -366,6 +366,14 @@ pub const FEED_GREETING_WAIT: std::time::Duration = std::time::Duration::from_se
 /// Streams of headers that a BFT channel asks for beside its blocks.
 pub const ORDERER_HEADER_STREAMS_MAX: usize = 64;
 
+/// The longest wait between two attempts to get blocks from the orderers, however long they have been
+/// away: `peer.deliveryclient.reConnectBackoffThreshold` can only make it shorter.
+pub const ORDERER_RETRY_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How long a stream of blocks must have stood before health calls it good, if no block comes: orderers
+/// refuse at once, and are silent while they have no new block.
+pub const ORDERER_SETTLE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The longest wait between two attempts to get a stream of headers.
 pub const ORDERER_HEADERS_RETRY_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 

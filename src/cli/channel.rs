@@ -141,11 +141,16 @@ async fn getinfo(args: &GetinfoArgs) -> Result<ExitCode, CliError> {
     let info = BlockchainInfo::decode(answer.as_slice()).map_err(|_| CliError::Answer {
         what: "ledger's height",
     })?;
-    let info = json!({
+    let mut shown = json!({
         "height": info.height,
         "currentBlockHash": STANDARD.encode(&info.current_block_hash),
-        "previousBlockHash": STANDARD.encode(&info.previous_block_hash),
     });
+    // As Fabric's command, which leaves out what is empty: the channel has its first block only.
+    if !info.previous_block_hash.is_empty() {
+        let previous = STANDARD.encode(&info.previous_block_hash);
+        shown["previousBlockHash"] = previous.into();
+    }
+    let info = shown;
     if args.json {
         print(&format!("{info}\n"))
     } else {

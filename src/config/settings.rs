@@ -67,7 +67,8 @@ pub struct DeliverClient {
     pub reconnect_total_time_threshold: Duration,
     /// How long one connection may take (`connTimeout`, 3 s).
     pub conn_timeout: Duration,
-    /// The longest pause between two tries (`reConnectBackoffThreshold`, 3600 s).
+    /// The longest pause between two tries (`reConnectBackoffThreshold`, 3600 s; more than
+    /// [`ORDERER_RETRY_WAIT_MAX`](crate::limits::ORDERER_RETRY_WAIT_MAX) has no effect).
     pub reconnect_backoff_threshold: Duration,
     /// The first pause (`minimalReconnectInterval`, 100 ms).
     pub minimal_reconnect_interval: Duration,

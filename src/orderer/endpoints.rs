@@ -12,6 +12,8 @@ pub struct AddressOverride {
     pub to: String,
     /// Certificates of TLS authorities for it, PEM; `None` for those of the configuration.
     pub tls_roots: Option<Vec<Vec<u8>>>,
+    /// The file that they are from.
+    pub vouched_by: Option<String>,
 }
 
 /// The orderers of a channel. Each organization's are known by the TLS authorities of its MSP; addresses
@@ -24,14 +26,16 @@ pub fn endpoints(bundle: &Bundle, overrides: &[AddressOverride]) -> Vec<Endpoint
     let (mut endpoints, mut all_roots) = (Vec::new(), Vec::new());
     for org in &orderer.orgs {
         let roots = tls_roots(bundle, &org.msp_id);
+        let vouched_by = format!("the channel's {}", org.msp_id);
         for address in &org.endpoints {
-            endpoints.push(endpoint(address, &roots, overrides));
+            endpoints.push(endpoint(address, &roots, &vouched_by, overrides));
         }
         all_roots.extend(roots);
     }
     if endpoints.is_empty() {
         let addresses = orderer.global_addresses.iter();
-        endpoints.extend(addresses.map(|address| endpoint(address, &all_roots, overrides)));
+        let all = "the channel's orderer organizations";
+        endpoints.extend(addresses.map(|address| endpoint(address, &all_roots, all, overrides)));
     }
     endpoints
 }
@@ -50,14 +54,24 @@ fn tls_roots(bundle: &Bundle, msp_id: &str) -> Vec<Vec<u8>> {
     pems.map(<[u8]>::to_vec).collect()
 }
 
-fn endpoint(address: &str, roots: &[Vec<u8>], overrides: &[AddressOverride]) -> Endpoint {
+fn endpoint(
+    address: &str,
+    roots: &[Vec<u8>],
+    vouched_by: &str,
+    overrides: &[AddressOverride],
+) -> Endpoint {
     let other = overrides.iter().find(|other| other.from == address);
-    let (address, roots) = match other {
-        None => (address, roots),
-        Some(other) => (&*other.to, other.tls_roots.as_deref().unwrap_or(roots)),
+    let (address, roots, vouched_by) = match other {
+        None => (address, roots, vouched_by),
+        Some(other) => (
+            &*other.to,
+            other.tls_roots.as_deref().unwrap_or(roots),
+            other.vouched_by.as_deref().unwrap_or(vouched_by),
+        ),
     };
     Endpoint {
         address: address.to_owned(),
         tls_roots: roots.to_vec(),
+        vouched_by: vouched_by.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::core::CoreOptions;
 use super::endpoints::AddressOverride;
 use crate::config::{DeliverPolicy, PeerConfig};
-use crate::limits::MSP_FILE_BYTES_MAX;
+use crate::limits::{MSP_FILE_BYTES_MAX, ORDERER_RETRY_WAIT_MAX};
 use crate::sys::storage::read_file;
 use crate::tls::{ClientTls, TlsError};
 
@@ -27,12 +27,12 @@ pub struct OrdererOptions {
     pub overrides: Vec<AddressOverride>,
 }
 
-/// Fabric's defaults; a penalty, which Fabric does not have, of a minute.
+/// Fabric's defaults, but for the longest wait; a penalty, which Fabric does not have, of a minute.
 impl Default for CoreOptions {
     fn default() -> Self {
         Self {
             retry_wait_min: Duration::from_millis(100),
-            retry_wait_max: Duration::from_secs(3600),
+            retry_wait_max: ORDERER_RETRY_WAIT_MAX,
             connect_wait: Duration::from_secs(3),
             withheld_wait: Duration::from_secs(30),
             penalty: Duration::from_secs(60),
@@ -57,7 +57,9 @@ impl OrdererOptions {
                 })
             };
             let roots = other.ca_certs_file.as_ref().map(read).transpose()?;
+            let file = other.ca_certs_file.as_ref();
             overrides.push(AddressOverride {
+                vouched_by: file.map(|path| path.display().to_string()),
                 from: other.from.clone(),
                 to: other.to.clone(),
                 tls_roots: roots.map(|roots| vec![roots]),
@@ -66,7 +68,11 @@ impl OrdererOptions {
         Ok(Self {
             core: CoreOptions {
                 retry_wait_min: client.minimal_reconnect_interval,
-                retry_wait_max: client.reconnect_backoff_threshold,
+                // Fabric's own default, which stands in every core.yaml, would have a peer wait for up to
+                // an hour after a night without orderers. Asking costs nobody anything.
+                retry_wait_max: client
+                    .reconnect_backoff_threshold
+                    .min(ORDERER_RETRY_WAIT_MAX),
                 connect_wait: client.conn_timeout,
                 withheld_wait: client.block_censorship_timeout,
                 ..CoreOptions::default()

@@ -53,6 +53,8 @@ pub struct OrdererSource<D> {
     givers: VecDeque<(BlockNumber, String)>,
     time: WaitingTime,
     status: OrdererStatus,
+    /// Whether it was told that nobody gives blocks.
+    outage: bool,
 }
 
 /// The streams' tasks.
@@ -117,6 +119,7 @@ impl<D: Door> OrdererSource<D> {
                 left: None,
             },
             status: status.clone(),
+            outage: false,
         };
         (source, status)
     }
@@ -134,7 +137,8 @@ impl<D: Door> OrdererSource<D> {
         let number = tip.number.next();
         let giver = self.givers.iter().rev().find(|(first, _)| *first <= number);
         let giver = giver.map(|(_, address)| address.clone());
-        tracing::warn!(%number, orderer = giver, problem, "a block is refused by validation");
+        let channel = self.channel();
+        tracing::warn!(channel, %number, orderer = giver, problem, "a block is refused by validation");
         let trouble = Trouble::BadBlock { number, problem };
         let blame = giver.as_deref().map(|address| (address, trouble));
         self.core.rewind(self.time.now(), number, blame);
@@ -169,6 +173,7 @@ impl<D: Door> OrdererSource<D> {
                 Taken::Event(stream, event) => self.hear(stream, event),
             }
             self.status.publish(self.core.state());
+            self.tell_outage();
         }
     }
 
@@ -199,6 +204,9 @@ impl<D: Door> OrdererSource<D> {
                 self.tip = header_hash;
                 let was_failing = self.status_is_old();
                 self.core.accepted(now, stream);
+                if self.outage {
+                    self.tell_outage();
+                }
                 self.count(bytes);
                 if was_failing {
                     self.status.publish(self.core.state());
@@ -246,12 +254,12 @@ impl<D: Door> OrdererSource<D> {
         let now = self.time.now();
         match event {
             Event::Connected => {
-                tracing::info!(orderer = self.address(stream), from = %self.core.next(), "connected");
+                self.tell_connected(stream);
                 self.core.connected(now, stream);
             }
             Event::Header(bytes) => self.hear_header(stream, bytes),
             Event::Failed(trouble) => {
-                tracing::warn!(orderer = self.address(stream), %trouble, "no more blocks from here");
+                self.tell_failure(stream, &trouble);
                 Tally::add(&self.status.tally().failures, 1);
                 self.core.failed(now, stream, trouble);
             }
@@ -275,7 +283,8 @@ impl<D: Door> OrdererSource<D> {
     }
 
     fn blame(&mut self, stream: StreamId, trouble: Trouble) {
-        tracing::warn!(orderer = self.address(stream), %trouble, "an orderer misbehaves");
+        let (channel, orderer) = (self.channel(), self.address(stream));
+        tracing::warn!(channel, orderer, %trouble, "an orderer misbehaves");
         Tally::add(&self.status.tally().offences, 1);
         self.core.misbehaved(self.time.now(), stream, trouble);
     }
@@ -400,6 +409,52 @@ impl<D: Door> OrdererSource<D> {
         tally.last_block_unix_micros.store(now, Ordering::Relaxed);
         Tally::add(&tally.blocks, 1);
         Tally::add(&tally.bytes, block.len() as u64);
+    }
+}
+
+/// What the log gets to hear. What goes wrong again and again is told once, until a block comes.
+impl<D: Door> OrdererSource<D> {
+    fn channel(&self) -> &str {
+        let bundle = self.bundle.as_ref();
+        bundle.map_or("", |bundle| bundle.channel_id().as_str())
+    }
+
+    fn tell_connected(&self, stream: StreamId) {
+        let (channel, orderer) = (self.channel(), self.address(stream));
+        let content = match self.core.content(stream) {
+            Some(Content::Headers) => "headers",
+            Some(Content::Blocks) | None => "blocks",
+        };
+        let from = self.core.next();
+        if self.core.is_sound(stream) {
+            tracing::info!(channel, orderer, %from, content, "connected");
+        } else {
+            tracing::debug!(channel, orderer, %from, content, "connected again");
+        }
+    }
+
+    fn tell_failure(&self, stream: StreamId, trouble: &Trouble) {
+        let (channel, orderer) = (self.channel(), self.address(stream));
+        if self.core.is_known(stream, trouble) {
+            tracing::debug!(channel, orderer, %trouble, "still no blocks from here");
+        } else {
+            tracing::warn!(channel, orderer, %trouble, "no more blocks from here");
+        }
+    }
+
+    /// Says once that nobody gives blocks, and once that somebody does again.
+    fn tell_outage(&mut self) {
+        let state = self.core.state();
+        let problem = state.problem();
+        if problem.is_some() == self.outage {
+            return;
+        }
+        self.outage = problem.is_some();
+        let channel = self.channel();
+        match problem {
+            Some(problem) => tracing::error!(channel, problem, "the channel gets no blocks"),
+            None => tracing::info!(channel, orderer = state.source, "the channel gets blocks again"),
+        }
     }
 }
 

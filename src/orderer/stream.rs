@@ -51,7 +51,7 @@ impl Stream {
 
     async fn connect(&self) -> Result<Channel, Trouble> {
         let failed = |error: tonic::transport::Error| Trouble::Connect {
-            reason: causes(&error),
+            reason: self.refusal(&error).unwrap_or_else(|| causes(&error)),
         };
         let tls = self.options.tls.as_ref();
         let endpoint = endpoint(&self.endpoint.address, tls.is_some()).map_err(failed)?;
@@ -77,6 +77,15 @@ impl Stream {
         let connector = Connector::new(config);
         let connection = endpoint.connect_with_connector(connector);
         connection.await.map_err(failed)
+    }
+
+    /// What is wrong with the orderer's certificate, where that is why there is no connection.
+    fn refusal(&self, error: &(dyn Error + 'static)) -> Option<String> {
+        let why = refused_certificate(error)?;
+        let by = &self.endpoint.vouched_by;
+        Some(format!(
+            "its TLS certificate is refused: {why} (believed is who the TLS authorities of {by} vouch for)"
+        ))
     }
 
     /// Asks, and passes on what comes; returns why it ended.
@@ -143,7 +152,11 @@ fn ended(status: &Status) -> Event {
             status.message()
         ));
     }
-    broken(format!("{:?}: {}", status.code(), causes(status)))
+    let mut text = status.message().to_owned();
+    if let Some(source) = Error::source(status) {
+        text = causes(source);
+    }
+    broken(format!("{:?}: {text}", status.code()))
 }
 
 /// An error and what it comes from, in one line.
@@ -160,15 +173,29 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What an error says; of a refused certificate what [`crate::tls`] says, not how rustls wraps it.
+/// What an error says.
 fn told(error: &(dyn Error + 'static)) -> String {
+    within(error).to_string()
+}
+
+/// What [`crate::tls`] has against the orderer's certificate, somewhere among the causes.
+fn refused_certificate(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let refused = within(error).downcast_ref::<rustls::Error>();
+        if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) = refused {
+            return Some(why.0.to_string());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What an I/O error was made from, which is not among its causes.
+fn within<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     let io = error.downcast_ref::<std::io::Error>();
-    if let Some(inner) = io.and_then(std::io::Error::get_ref) {
-        return told(inner);
+    match io.and_then(std::io::Error::get_ref) {
+        Some(inner) => within(inner),
+        None => error,
     }
-    let refused = error.downcast_ref::<rustls::Error>();
-    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) = refused {
-        return format!("its TLS certificate is refused: {}", why.0);
-    }
-    error.to_string()
 }

@@ -38,6 +38,7 @@ use std::time::Duration;
 pub use state::{CoreState, SourceState};
 pub use trouble::Trouble;
 
+use crate::limits;
 use crate::sys::clock::Instant;
 use crate::types::BlockNumber;
 use shuffle::Shuffle;
@@ -50,6 +51,8 @@ pub struct Endpoint {
     pub address: String,
     /// Certificates of TLS authorities, PEM.
     pub tls_roots: Vec<Vec<u8>>,
+    /// Where these come from, for people: an organization or a file.
+    pub vouched_by: String,
 }
 
 /// One stream with one orderer. Numbers are never used twice.
@@ -102,7 +105,7 @@ pub enum Action {
 pub struct CoreOptions {
     /// The wait after the first failure, times 1.2.
     pub retry_wait_min: Duration,
-    /// The longest wait after a failure.
+    /// The longest wait after a failure, also after a long outage.
     pub retry_wait_max: Duration,
     /// How long connecting may take.
     pub connect_wait: Duration,
@@ -162,7 +165,12 @@ impl Core {
             (!stream.connected).then(|| stream.opened.plus(self.options.connect_wait))
         });
         let retry = (!self.sources.is_empty() && self.serving().is_none()).then_some(self.retry_at);
-        connecting.chain(retry).chain(self.headers_wake_at()).min()
+        let settling = self.settles_at();
+        let others = retry.into_iter().chain(settling);
+        connecting
+            .chain(others)
+            .chain(self.headers_wake_at())
+            .min()
     }
 
     /// The next needed block.
@@ -175,6 +183,21 @@ impl Core {
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Whether this is what went wrong with the stream's source the last time, with no good block since.
+    #[must_use]
+    pub fn is_known(&self, stream: StreamId, trouble: &Trouble) -> bool {
+        self.find(stream).is_some_and(|source| {
+            let last = source.trouble.as_ref().map(|(_, last)| last);
+            source.is_failing() && last == Some(trouble)
+        })
+    }
+
+    /// Whether nothing has gone wrong with the stream's source since the last good block.
+    #[must_use]
+    pub fn is_sound(&self, stream: StreamId) -> bool {
+        self.find(stream).is_some_and(|source| !source.is_failing())
     }
 
     /// What a stream carries, `None` where it is not open any more.
@@ -225,6 +248,7 @@ impl Core {
             .and_then(|source| source.stream.as_mut())
         {
             open.connected = true;
+            open.opened_wide = now;
         }
         self.tick(now);
     }
@@ -284,6 +308,7 @@ impl Core {
     /// Does what time alone brings about.
     pub fn tick(&mut self, now: Instant) {
         self.give_up_connecting(now);
+        self.settle(now);
         self.convict(now);
         if self.serving().is_none() && now >= self.retry_at {
             self.open_blocks(now);
@@ -326,6 +351,21 @@ impl Core {
             Content::Headers => source.headers_failed(now, &options, offence),
         }
         self.actions.push_back(Action::Close { stream });
+    }
+
+    /// When the stream of blocks will have stood long enough to be believed in.
+    fn settles_at(&self) -> Option<Instant> {
+        let stream = self.serving()?.stream.as_ref()?;
+        let waits = stream.connected && !stream.settled;
+        waits.then(|| stream.opened_wide.plus(limits::ORDERER_SETTLE_WAIT))
+    }
+
+    fn settle(&mut self, now: Instant) {
+        if self.settles_at().is_some_and(|at| now >= at)
+            && let Some(stream) = self.serving_mut().and_then(|source| source.stream.as_mut())
+        {
+            stream.settled = true;
+        }
     }
 
     fn open_blocks(&mut self, now: Instant) {

@@ -37,6 +37,11 @@ pub(super) struct Stream {
     pub(super) content: Content,
     pub(super) opened: Instant,
     pub(super) connected: bool,
+    /// When the connection stood.
+    pub(super) opened_wide: Instant,
+    /// Of blocks: it has stood for a while without having been refused. An orderer that has no new block
+    /// says nothing at all.
+    pub(super) settled: bool,
     /// Of headers: the next one.
     pub(super) due: BlockNumber,
     /// Of headers: the last one, until it is overtaken.
@@ -87,6 +92,11 @@ impl Source {
             .is_some_and(|open| open.content == content)
     }
 
+    /// Whether a stream of its has failed, with no good block or header since.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failed > 0 || self.headers_failures > 0
+    }
+
     pub(super) fn is_penalised(&self, now: Instant) -> bool {
         self.penalised_until.is_some_and(|until| now < until)
     }
@@ -114,6 +124,8 @@ impl Source {
             content,
             opened: now,
             connected: false,
+            opened_wide: now,
+            settled: false,
             due: from,
             claim: None,
         });

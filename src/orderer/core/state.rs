@@ -15,6 +15,8 @@ pub struct CoreState {
     pub source: Option<String>,
     /// Whether the connection with it stands.
     pub connected: bool,
+    /// Whether it has stood for a while: nothing is wrong, even if no new block comes.
+    pub settled: bool,
     /// When the last block was accepted.
     pub last_block: Option<Instant>,
     /// Streams of blocks that failed since then.
@@ -65,6 +67,7 @@ impl Core {
             bft: self.bft,
             source: serving.map(|source| source.endpoint.address.clone()),
             connected: stream.is_some_and(|stream| stream.connected),
+            settled: stream.is_some_and(|stream| stream.settled),
             last_block: self.last_block,
             failures: self.failures,
             retry_at: waits.then_some(self.retry_at),
@@ -84,7 +87,7 @@ impl CoreState {
         if self.sources.is_empty() {
             return Some("the channel's configuration names no orderer".to_owned());
         }
-        if !self.sources.iter().all(|source| source.failed > 0) {
+        if self.settled || !self.sources.iter().all(|source| source.failed > 0) {
             return None;
         }
         let told = self.sources.iter().map(|source| {

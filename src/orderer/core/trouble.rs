@@ -90,7 +90,7 @@ fn hint(code: i32) -> &'static str {
     match code {
         200 => ": it has no more blocks, though the stream should not end",
         403 => ": it does not accept this peer's identity as a reader of the channel",
-        404 => ": it does not serve this channel",
+        404 => ": it does not serve this channel, or has not got as far as the block asked for",
         400 => ": it does not accept the request; is this peer's clock or TLS certificate right?",
         503 => ": it cannot reach its cluster",
         _ => "",

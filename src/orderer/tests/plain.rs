@@ -135,20 +135,24 @@ fn endpoints_are_those_of_the_organizations_or_overridden() {
         from: bed.addresses[0].clone(),
         to: "elsewhere:1".to_owned(),
         tls_roots: None,
+        vouched_by: None,
     };
     let rooted = AddressOverride {
         from: bed.addresses[1].clone(),
         to: "elsewhere:2".to_owned(),
         tls_roots: Some(vec![b"other".to_vec()]),
+        vouched_by: Some("other.pem".to_owned()),
     };
     let expected = [
         Endpoint {
             address: "elsewhere:1".to_owned(),
             tls_roots: vec![root],
+            vouched_by: "the channel's OrdererMSP".to_owned(),
         },
         Endpoint {
             address: "elsewhere:2".to_owned(),
             tls_roots: vec![b"other".to_vec()],
+            vouched_by: "other.pem".to_owned(),
         },
     ];
     assert_eq!(endpoints(&bundle, &[other, rooted]), expected);

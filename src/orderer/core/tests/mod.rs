@@ -26,6 +26,7 @@ fn endpoints(names: &[&str]) -> Vec<Endpoint> {
     let endpoint = |name: &&str| Endpoint {
         address: (*name).to_owned(),
         tls_roots: Vec::new(),
+        vouched_by: String::new(),
     };
     names.iter().map(endpoint).collect()
 }
