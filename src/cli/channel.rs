@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use prost::Message as _;
-use serde_json::json;
 
 use super::connection::{ConnectionArgs, block_on};
 use super::error::CliError;
@@ -141,16 +140,16 @@ async fn getinfo(args: &GetinfoArgs) -> Result<ExitCode, CliError> {
     let info = BlockchainInfo::decode(answer.as_slice()).map_err(|_| CliError::Answer {
         what: "ledger's height",
     })?;
-    let mut shown = json!({
-        "height": info.height,
-        "currentBlockHash": STANDARD.encode(&info.current_block_hash),
-    });
     // As Fabric's command, which leaves out what is empty: the channel has its first block only.
-    if !info.previous_block_hash.is_empty() {
-        let previous = STANDARD.encode(&info.previous_block_hash);
-        shown["previousBlockHash"] = previous.into();
+    let previous = STANDARD.encode(&info.previous_block_hash);
+    let mut shown = serde_json::Map::new();
+    shown.insert("height".to_owned(), info.height.into());
+    let current = STANDARD.encode(&info.current_block_hash);
+    shown.insert("currentBlockHash".to_owned(), current.into());
+    if !previous.is_empty() {
+        shown.insert("previousBlockHash".to_owned(), previous.into());
     }
-    let info = shown;
+    let info = serde_json::Value::Object(shown);
     if args.json {
         print(&format!("{info}\n"))
     } else {

@@ -453,7 +453,11 @@ impl<D: Door> OrdererSource<D> {
         let channel = self.channel();
         match problem {
             Some(problem) => tracing::error!(channel, problem, "the channel gets no blocks"),
-            None => tracing::info!(channel, orderer = state.source, "the channel gets blocks again"),
+            None => tracing::info!(
+                channel,
+                orderer = state.source,
+                "the channel gets blocks again"
+            ),
         }
     }
 }

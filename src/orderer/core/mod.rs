@@ -167,10 +167,7 @@ impl Core {
         let retry = (!self.sources.is_empty() && self.serving().is_none()).then_some(self.retry_at);
         let settling = self.settles_at();
         let others = retry.into_iter().chain(settling);
-        connecting
-            .chain(others)
-            .chain(self.headers_wake_at())
-            .min()
+        connecting.chain(others).chain(self.headers_wake_at()).min()
     }
 
     /// The next needed block.
