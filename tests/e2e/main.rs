@@ -289,7 +289,7 @@ fn wrong_arguments() {
             run("import", &room.data(), CHANNEL, arguments)
                 .status
                 .code(),
-            Some(1)
+            Some(2)
         );
     }
 }

@@ -73,7 +73,8 @@ fn shows_what_it_did(peer: &Peer) {
     let value = |series: &str| -> u64 {
         let line = page.lines().find_map(|line| line.strip_prefix(series));
         let value = line.and_then(|value| value.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("{series} is not there: {page}"))
+        assert!(value.is_some(), "{series} is not there: {page}");
+        value.expect("the series")
     };
     let of_channel = r#"{channel="mychannel""#;
     assert_eq!(value(&format!("ledger_blockchain_height{of_channel}}}")), 6);

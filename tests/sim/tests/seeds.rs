@@ -1,7 +1,5 @@
 //! Runs of the simulated network: what CI sees of them.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use sim::{Failure, Report, Sabotage, SimOptions};
 
 /// Seeds that a change is checked with; `cargo run --release -p simulate -- --seeds 10000` runs more.

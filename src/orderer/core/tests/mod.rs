@@ -159,6 +159,11 @@ fn who_does_not_answer_is_given_up() {
     core.tick(at(3120));
     actions(&mut core);
     core.connected(at(3200), StreamId(2));
+    assert!(!core.state().settled, "it may be refused yet");
+    assert_eq!(core.wake_at(), Some(at(5200)));
+    core.tick(at(5200));
+    assert!(core.state().settled);
+    assert_eq!(core.state().problem(), None);
     assert_eq!(core.wake_at(), None, "an idle channel is no failure");
     core.connected(at(3201), StreamId(1));
     core.failed(at(3202), StreamId(1), broken());
@@ -290,6 +295,12 @@ fn headers_that_are_no_proof_are_an_offence() {
     core.claimed(at(2), StreamId(2), BlockNumber(9));
     assert_eq!(actions(&mut core), ["close 2"]);
     assert_eq!(core.content(StreamId(1)), Some(Content::Blocks));
+    assert_eq!(
+        core.wake_at(),
+        Some(at(2001)),
+        "the stream of blocks settles"
+    );
+    core.tick(at(2001));
     assert_eq!(
         core.wake_at(),
         Some(at(60_002)),
