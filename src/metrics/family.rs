@@ -1,6 +1,7 @@
 //! Numbers by labels: one series for each set of label values that came up, so many at most.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Histogram, HistogramReading};
@@ -25,22 +26,39 @@ const OTHER: &str = "other";
 
 /// Numbers of one kind by labels.
 #[derive(Debug)]
-struct Family<V> {
+pub struct Family<V> {
     name: FamilyName,
     series: Mutex<BTreeMap<LabelValues, Arc<V>>>,
 }
 
+/// A count.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+/// Counters by labels.
+pub type Counters = Family<Count>;
+
+/// Durations by labels.
+pub type Durations = Family<Histogram>;
+
 impl<V: Default> Family<V> {
-    fn new(name: FamilyName) -> Self {
+    /// No series yet; one that has no labels is there from the start.
+    #[must_use]
+    pub fn new(name: FamilyName) -> Self {
         let family = Self {
             name,
             series: Mutex::default(),
         };
         if name.labels.is_empty() {
-            // Its one series is there from the start.
             family.of(&[]);
         }
         family
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> FamilyName {
+        self.name
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LabelValues, Arc<V>>> {
@@ -61,7 +79,7 @@ impl<V: Default> Family<V> {
         Arc::clone(series.entry(key).or_default())
     }
 
-    fn read<R>(&self, read: impl Fn(&V) -> R) -> Vec<(LabelValues, R)> {
+    fn read_by<R>(&self, read: impl Fn(&V) -> R) -> Vec<(LabelValues, R)> {
         let series = self.lock();
         let series = series.iter();
         series
@@ -70,68 +88,31 @@ impl<V: Default> Family<V> {
     }
 }
 
-/// Counters by labels.
-#[derive(Debug)]
-pub struct Counters(Family<Count>);
-
-#[derive(Debug, Default)]
-struct Count(std::sync::atomic::AtomicU64);
-
 impl Counters {
-    /// No series yet.
-    #[must_use]
-    pub fn new(name: FamilyName) -> Self {
-        Self(Family::new(name))
-    }
-
-    /// What it is called.
-    #[must_use]
-    pub fn name(&self) -> FamilyName {
-        self.0.name
-    }
-
     /// Adds `count` to the series of these label values.
     pub fn add(&self, values: &[&str], count: u64) {
         // Ordering: statistics.
-        let of = self.0.of(values);
-        of.0.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+        self.of(values).0.fetch_add(count, Ordering::Relaxed);
     }
 
     /// All series, in the order of their values.
     #[must_use]
     pub fn read(&self) -> Vec<(LabelValues, u64)> {
         // Ordering: statistics.
-        self.0
-            .read(|count| count.0.load(std::sync::atomic::Ordering::Relaxed))
+        self.read_by(|count| count.0.load(Ordering::Relaxed))
     }
 }
 
-/// Durations by labels.
-#[derive(Debug)]
-pub struct Durations(Family<Histogram>);
-
 impl Durations {
-    /// No series yet.
-    #[must_use]
-    pub fn new(name: FamilyName) -> Self {
-        Self(Family::new(name))
-    }
-
-    /// What it is called.
-    #[must_use]
-    pub fn name(&self) -> FamilyName {
-        self.0.name
-    }
-
     /// Counts a duration in microseconds in the series of these label values.
     pub fn record_us(&self, values: &[&str], duration_us: u64) {
-        self.0.of(values).record_us(duration_us);
+        self.of(values).record_us(duration_us);
     }
 
     /// All series, in the order of their values.
     #[must_use]
     pub fn read(&self) -> Vec<(LabelValues, HistogramReading)> {
-        self.0.read(Histogram::read)
+        self.read_by(Histogram::read)
     }
 }
 

@@ -7,7 +7,7 @@ mod family;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use family::{Counters, Durations, FamilyName, LabelValues};
+pub use family::{Count, Counters, Durations, Family, FamilyName, LabelValues};
 
 /// Buckets of a histogram: powers of two of microseconds, the last one takes all that is longer.
 pub const HISTOGRAM_BUCKETS: usize = 32;
