@@ -47,6 +47,18 @@ pub const OPS_CONNECTIONS_MAX: usize = 64;
 /// Bytes of a request's body there.
 pub const OPS_BODY_BYTES_MAX: usize = 64 << 10;
 
+/// How much is read from a server's connection at once.
+pub const TLS_READ_BYTES: usize = 128 << 10;
+
+/// How long a frame of an orderer's answer may be: whoever sends and takes larger ones has fewer of them.
+pub const ORDERER_FRAME_BYTES: u32 = 128 << 10;
+
+/// How long a server that was connected to may be silent before it is spoken to.
+pub const TLS_GREETING_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// How much of what a server says first is read before it is spoken to.
+pub const TLS_GREETING_BYTES: usize = 1024;
+
 /// TLS handshakes of the client port at a time.
 pub const TLS_HANDSHAKES_MAX: usize = 256;
 
@@ -186,6 +198,16 @@ pub const DEFINITIONS_CACHED_MAX: usize = 4096;
 pub const TRACE_ENTRIES: usize = 700_000;
 /// A segment of the block file; a block that does not fit begins the next one.
 pub const SEGMENT_BYTES_MAX: u64 = 256 << 20;
+
+/// With less than this left on the disk, a running peer takes no more blocks: room for what is in its
+/// pipelines, and for what its databases need to be opened again.
+pub const FREE_DISK_BYTES_MIN: u64 = 256 << 20;
+
+/// With this left it goes on.
+pub const FREE_DISK_BYTES_RESUME: u64 = 320 << 20;
+
+/// How often a peer that waits for room looks again.
+pub const FREE_DISK_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// How much a segment grows at a time: syncing is far cheaper while a file's size stays.
 pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;

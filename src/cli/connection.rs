@@ -154,12 +154,13 @@ async fn caller(
         address,
         tls,
         timeout,
+        clock: clock(),
     };
     Ok(Caller {
         connection: endpoint.connect().await?,
         identity,
         tls_cert_hash: endpoint.tls_cert_hash()?,
-        clock: clock(),
+        clock: endpoint.clock,
     })
 }
 

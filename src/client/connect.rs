@@ -1,14 +1,18 @@
 //! The connection to a peer or an orderer.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::transport::Channel;
 
-use crate::crypto::sha256;
-use crate::x509::pem;
+use crate::sys::clock::Clock;
+use crate::tls::{
+    ClientTls, Connector, KeyPair, TlsError, causes, endpoint, read_authorities,
+    refused_certificate,
+};
+use crate::types::Digest;
+use crate::x509::CertPool;
 
 /// The files for TLS.
 #[derive(Debug, Clone, Default)]
@@ -30,21 +34,17 @@ pub struct Endpoint {
     pub tls: Option<TlsFiles>,
     /// How long the connection may take.
     pub timeout: Duration,
+    /// By which certificates are judged.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// A file cannot be read.
-    #[error("{}: cannot be read", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Not an address.
     #[error("'{address}' is no address: expected HOST:PORT")]
     Address {
@@ -52,13 +52,26 @@ pub enum ConnectError {
         address: String,
     },
     /// Nobody is there, or not with this TLS.
-    #[error("no connection to {address}")]
+    #[error("no connection to {address}: {why}")]
     Connect {
         /// Where to.
         address: String,
         /// What went wrong.
-        #[source]
-        source: tonic::transport::Error,
+        why: String,
+    },
+    /// The server's certificate is not believed.
+    #[error(
+        "no connection to {address}: its TLS certificate is refused: {why} (believed is who the TLS \
+         authorities of {} vouch for)",
+        root.display()
+    )]
+    Refused {
+        /// Where to.
+        address: String,
+        /// What is wrong with the certificate.
+        why: String,
+        /// The file with the authorities.
+        root: PathBuf,
     },
 }
 
@@ -69,55 +82,54 @@ impl Endpoint {
     /// There is no connection.
     pub async fn connect(&self) -> Result<Channel, ConnectError> {
         let address = &self.address;
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let endpoint = Channel::from_shared(format!("{scheme}://{address}"));
-        let no_address = || ConnectError::Address {
+        let endpoint = endpoint(address, self.tls.is_some());
+        let endpoint = endpoint.map_err(|_| ConnectError::Address {
             address: address.clone(),
+        })?;
+        let endpoint = endpoint.connect_timeout(self.timeout);
+        let Some(files) = &self.tls else {
+            let connected = endpoint.connect().await;
+            return connected.map_err(|error| self.failed(&error));
         };
-        let mut endpoint = endpoint
-            .map_err(|_| no_address())?
-            .connect_timeout(self.timeout);
-        let failed = |source| ConnectError::Connect {
-            address: address.clone(),
-            source,
-        };
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint.tls_config(tls.config()?).map_err(failed)?;
-        }
-        endpoint.connect().await.map_err(failed)
+        let mut authorities = CertPool::new();
+        authorities.extend(read_authorities(std::slice::from_ref(&files.root))?);
+        let config = self.client(files)?.config(authorities)?;
+        let connected = endpoint.connect_with_connector(Connector::new(config));
+        let connected = connected.await;
+        connected.map_err(|error| match refused_certificate(&error) {
+            None => self.failed(&error),
+            Some(why) => ConnectError::Refused {
+                address: address.clone(),
+                why,
+                root: files.root.clone(),
+            },
+        })
     }
 
     /// The hash of the client's TLS certificate, if it shows one.
     ///
     /// # Errors
     /// The certificate cannot be read.
-    pub fn tls_cert_hash(&self) -> Result<Option<[u8; 32]>, ConnectError> {
-        let client = self.tls.as_ref().and_then(|tls| tls.client.as_ref());
-        let certificate = client
-            .map(|(certificate, _)| read(certificate))
-            .transpose()?;
-        let block = certificate.and_then(|pem| pem::first_block(&pem).map(|block| block.bytes));
-        Ok(block.map(|der| sha256(&der).0))
+    pub fn tls_cert_hash(&self) -> Result<Option<Digest>, ConnectError> {
+        let client = self.tls.as_ref().map(|files| self.client(files));
+        Ok(client.transpose()?.and_then(|tls| tls.certificate_hash()))
     }
-}
 
-impl TlsFiles {
-    fn config(&self) -> Result<ClientTlsConfig, ConnectError> {
-        let root = Certificate::from_pem(read(&self.root)?);
-        let mut config = ClientTlsConfig::new().ca_certificate(root);
-        if let Some((certificate, key)) = &self.client {
-            config = config.identity(Identity::from_pem(read(certificate)?, read(key)?));
-        }
-        if let Some(name) = &self.server_name {
-            config = config.domain_name(name);
-        }
-        Ok(config)
+    fn client(&self, files: &TlsFiles) -> Result<ClientTls, TlsError> {
+        let pair = files.client.clone();
+        let pair = pair.map(|(certificate, key)| KeyPair::load(certificate, key).map(Arc::new));
+        let clock = Arc::clone(&self.clock);
+        Ok(ClientTls::with(
+            pair.transpose()?,
+            files.server_name.clone(),
+            clock,
+        ))
     }
-}
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, ConnectError> {
-    fs::read(path).map_err(|source| ConnectError::File {
-        path: path.clone(),
-        source,
-    })
+    fn failed(&self, error: &tonic::transport::Error) -> ConnectError {
+        ConnectError::Connect {
+            address: self.address.clone(),
+            why: causes(error),
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::proto::messages::protos::deliver_response::Type as PeerAnswer;
 use crate::proto::messages::protos::endorser_client::EndorserClient;
 use crate::sys::clock::Clock;
 use crate::sys::random;
+use crate::types::Digest;
 
 /// Room for what is around a block in a message.
 const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX + (1 << 20);
@@ -28,7 +29,7 @@ pub struct Caller {
     /// Who asks.
     pub identity: Arc<SigningIdentity>,
     /// The hash of the client's TLS certificate, if it shows one.
-    pub tls_cert_hash: Option<[u8; 32]>,
+    pub tls_cert_hash: Option<Digest>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -178,7 +179,7 @@ impl Caller {
             channel,
             to,
             content: SeekContent::Blocks,
-            tls_cert_hash: hash.map_or(&[], AsRef::as_ref),
+            tls_cert_hash: hash.map_or(&[], |hash| &hash.0),
             unix_micros: self.clock.unix_micros(),
         };
         let envelope = seek.envelope(&self.identity, random::bytes()?);

@@ -19,6 +19,11 @@ pub enum ChannelState {
     /// It takes blocks.
     #[default]
     Running,
+    /// It takes none for now, and will again by itself; what it has is served.
+    Waiting {
+        /// For what, and what to do.
+        why: String,
+    },
     /// It takes none until somebody does something; what it has is served.
     Stopped {
         /// Why, and what to do.

@@ -1,6 +1,5 @@
 //! What the operations service shows of a node.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::feed::OrdererFeed;
@@ -13,7 +12,7 @@ use crate::ops::{
     ChannelHealth, ChannelMetrics, Health, Lag, MetricsPage, OpsView, ProcessMetrics,
 };
 use crate::peer::Peer;
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Rfc3339};
 use crate::sys::process;
 use crate::tls::{CertificateRole, Expiry, ExpiryLevel, ServerTls};
 
@@ -57,7 +56,7 @@ impl OpsView for NodeView {
                     .map(|micros| micros / 1_000_000),
             });
             let problem = match channel.state() {
-                ChannelState::Stopped { why } => Some(why),
+                ChannelState::Stopped { why } | ChannelState::Waiting { why } => Some(why),
                 ChannelState::Running => {
                     let problem = reading.and_then(|reading| reading.state.problem());
                     problem.or_else(|| catching_up(channel.ledger()))
@@ -150,43 +149,4 @@ fn catching_up(ledger: &Ledger) -> Option<String> {
     Some(format!(
         "the ledger was taken back: it is at height {now} of the {height} that it had"
     ))
-}
-
-/// Seconds since 1970, to be written as a date and time in UTC.
-struct Rfc3339(i64);
-
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, seconds) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
-        // Years that begin in March, so that the leap day is the last: Howard Hinnant's civil_from_days.
-        let days = days + 719_468;
-        let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let from_march = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 {
-            from_march + 3
-        } else {
-            from_march - 9
-        };
-        let year = year + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Rfc3339;
-
-    #[test]
-    fn times_are_written_as_dates() {
-        assert_eq!(Rfc3339(0).to_string(), "1970-01-01T00:00:00Z");
-        assert_eq!(Rfc3339(951_782_400).to_string(), "2000-02-29T00:00:00Z");
-        assert_eq!(Rfc3339(1_767_225_599).to_string(), "2025-12-31T23:59:59Z");
-    }
 }

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustls::CertificateError;
 use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
 use tonic::client::Grpc;
@@ -17,7 +16,7 @@ use super::buffer::{Buffer, Event};
 use super::core::{Content, Endpoint, StreamId, Trouble};
 use super::options::OrdererOptions;
 use crate::limits;
-use crate::tls::{Connector, add_pem, endpoint};
+use crate::tls::{Connector, add_pem, causes, endpoint, refused_certificate};
 use crate::x509::CertPool;
 
 const DELIVER: &str = "/orderer.AtomicBroadcast/Deliver";
@@ -62,6 +61,7 @@ impl Stream {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(limits::ORDERER_WINDOW_BYTES)
             .initial_connection_window_size(limits::ORDERER_WINDOW_BYTES)
+            .max_frame_size(limits::ORDERER_FRAME_BYTES)
             .tcp_nodelay(true);
         let Some(tls) = tls else {
             return endpoint.connect().await.map_err(failed);
@@ -157,45 +157,4 @@ fn ended(status: &Status) -> Event {
         text = causes(source);
     }
     broken(format!("{:?}: {text}", status.code()))
-}
-
-/// An error and what it comes from, in one line.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = told(error);
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = told(error);
-        if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
-        }
-        source = error.source();
-    }
-    text
-}
-
-/// What an error says.
-fn told(error: &(dyn Error + 'static)) -> String {
-    within(error).to_string()
-}
-
-/// What [`crate::tls`] has against the orderer's certificate, somewhere among the causes.
-fn refused_certificate(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let refused = within(error).downcast_ref::<rustls::Error>();
-        if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(why))) = refused {
-            return Some(why.0.to_string());
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// What an I/O error was made from, which is not among its causes.
-fn within<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
-    let io = error.downcast_ref::<std::io::Error>();
-    match io.and_then(std::io::Error::get_ref) {
-        Some(inner) => within(inner),
-        None => error,
-    }
 }

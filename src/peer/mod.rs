@@ -14,6 +14,7 @@
 
 mod error;
 mod folder;
+mod room;
 mod runner;
 mod serve;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,6 +11,7 @@ use bytes::Bytes;
 
 use super::error::PeerError;
 use super::one_line;
+use super::room::{Room, WithRoom};
 use crate::commit::CommittedBlock;
 use crate::decode::{SignedKind, TxBody};
 use crate::host::{Channel, ChannelState};
@@ -20,6 +22,7 @@ use crate::notify::CommitListener;
 use crate::pipeline::{Gauges, Pipeline, PipelineOptions, PipelineWorkers, Report, Stop};
 use crate::stage::{InStage as _, TraceEntry};
 use crate::sys::clock::Clock;
+use crate::sys::storage::free_bytes;
 use crate::types::{BlockNumber, ChannelId};
 use crate::verify::ChainTip;
 
@@ -222,7 +225,8 @@ impl Shared {
         source: &mut (dyn FeedSource + '_),
     ) -> Result<(), Stop> {
         loop {
-            let outcome = pipeline.run(source, &mut Listener(self));
+            let mut with_room = WithRoom::new(source, self);
+            let outcome = pipeline.run(&mut with_room, &mut Listener(self));
             match outcome {
                 Err(stop) if stop.blames_source() => {
                     self.log(&stop);
@@ -265,6 +269,28 @@ impl Shared {
         let (channel, why) = (self.channel.id(), one_line(stop));
         tracing::error!(%channel, %why, "the channel stops");
         self.channel.set_state(ChannelState::Stopped { why });
+    }
+}
+
+impl Room for Shared {
+    fn free_bytes(&self) -> io::Result<u64> {
+        free_bytes(self.channel.ledger().dir())
+    }
+
+    fn waits(&self, why: Option<String>) {
+        let channel = self.channel.id();
+        let is_waiting = matches!(self.channel.state(), ChannelState::Waiting { .. });
+        match &why {
+            Some(why) if !is_waiting => tracing::error!(%channel, %why, "the channel waits"),
+            Some(_) => {}
+            None => tracing::info!(%channel, "the channel goes on"),
+        }
+        let state = why.map_or(ChannelState::Running, |why| ChannelState::Waiting { why });
+        self.channel.set_state(state);
+    }
+
+    fn is_ending(&self) -> bool {
+        Self::is_ending(self)
     }
 }
 

@@ -41,11 +41,27 @@ impl ClientTls {
         let load = |(cert, key): (&std::path::PathBuf, &std::path::PathBuf)| {
             KeyPair::load(cert.clone(), key.clone()).map(Arc::new)
         };
-        Ok(Self {
-            key_pair: files.map(load).transpose()?,
-            host_override: tls.server_host_override.clone(),
+        let key_pair = files.map(load).transpose()?;
+        Ok(Self::with(
+            key_pair,
+            tls.server_host_override.clone(),
+            clock,
+        ))
+    }
+
+    /// A client that shows this certificate, if any, and to which servers show certificates for
+    /// `host_override`, if any, in place of the name that it connects to.
+    #[must_use]
+    pub fn with(
+        key_pair: Option<Arc<KeyPair>>,
+        host_override: Option<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            key_pair,
+            host_override,
             time: Arc::new(Time(clock)),
-        })
+        }
     }
 
     /// How to connect to servers of these authorities: an organization's, or those of an address

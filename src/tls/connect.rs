@@ -6,15 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::{Buf as _, Bytes};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::codegen::Service;
 use tonic::codegen::http::Uri;
 use tonic::transport::{Endpoint, Error};
+
+use crate::limits;
 
 /// The endpoint for `address`, host and port. With TLS it has to be connected through a [`Connector`]:
 ///
@@ -49,10 +54,15 @@ impl Connector {
 
     /// Connects to host and port of `uri`. Cancelled by dropping it; has no time limit of its own.
     ///
+    /// With TLS 1.3 a server judges the client's certificate when the client takes the handshake for
+    /// done. So nothing is sent before the server has spoken, as servers of HTTP/2 do at once: what it
+    /// has against the client would be lost where it closes the connection on unread requests. Whoever
+    /// is silent for [`limits::TLS_GREETING_WAIT`] is spoken to.
+    ///
     /// # Errors
     /// What the system says; where the handshake fails, an error of kind `InvalidData` around the
     /// [`rustls::Error`].
-    pub async fn connect(&self, uri: &Uri) -> io::Result<TlsStream<TcpStream>> {
+    pub async fn connect(&self, uri: &Uri) -> io::Result<Connection> {
         let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         let host = uri.host().ok_or_else(|| invalid("an address has a host"))?;
         let port = uri
@@ -63,7 +73,69 @@ impl Connector {
             .map_err(|_| invalid("the host is neither a DNS name nor an IP address"))?;
         let stream = TcpStream::connect((bare, port)).await?;
         stream.set_nodelay(true)?;
-        self.tls.connect(name, stream).await
+        // rustls asks for 4 KiB at a time.
+        let stream = BufReader::with_capacity(limits::TLS_READ_BYTES, stream);
+        let mut stream = self.tls.connect(name, stream).await?;
+        let mut greeting = vec![0; limits::TLS_GREETING_BYTES];
+        let read = timeout(limits::TLS_GREETING_WAIT, stream.read(&mut greeting)).await;
+        greeting.truncate(read.unwrap_or(Ok(0))?);
+        Ok(Connection {
+            greeting: Bytes::from(greeting),
+            stream,
+        })
+    }
+}
+
+/// A connection with TLS. What the server said first has been read, and is read again.
+#[derive(Debug)]
+pub struct Connection {
+    greeting: Bytes,
+    stream: TlsStream<BufReader<TcpStream>>,
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.greeting.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let length = self.greeting.len().min(buffer.remaining());
+        buffer.put_slice(self.greeting.get(..length).unwrap_or_default());
+        self.greeting.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -74,7 +146,7 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Response = TokioIo<Connection>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

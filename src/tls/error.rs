@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::limits::MSP_FILE_BYTES_MAX;
+use crate::sys::clock::Rfc3339;
 use crate::x509;
 
 /// Why TLS cannot be set up, or files cannot be used.
@@ -101,7 +102,8 @@ pub enum PeerCertificateError {
     },
     /// The time of validity is over.
     #[error(
-        "the certificate of {subject} has expired: it was valid until {not_after} s after 1970"
+        "the certificate of {subject} has expired: it was valid until {}",
+        Rfc3339(*not_after)
     )]
     Expired {
         /// The common name.
@@ -111,7 +113,8 @@ pub enum PeerCertificateError {
     },
     /// The time of validity has not begun.
     #[error(
-        "the certificate of {subject} is not valid before {not_before} s after 1970: compare the clocks"
+        "the certificate of {subject} is not valid before {}: compare the clocks",
+        Rfc3339(*not_before)
     )]
     NotYetValid {
         /// The common name.

@@ -19,6 +19,7 @@
 //! Knows nothing of channels, MSPs or services.
 
 mod authorities;
+mod causes;
 mod client;
 mod connect;
 mod error;
@@ -31,8 +32,9 @@ mod verify;
 mod tests;
 
 pub use authorities::{add_pem, read_authorities};
+pub use causes::{causes, refused_certificate};
 pub use client::ClientTls;
-pub use connect::{Connector, endpoint};
+pub use connect::{Connection, Connector, endpoint};
 pub use error::{PeerCertificateError, TlsError};
 pub use expiry::{CertificateRole, Expiry, ExpiryLevel};
 pub use key_pair::KeyPair;

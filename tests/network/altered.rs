@@ -19,20 +19,29 @@ pub(crate) fn altered_copy(
     alter: impl Fn(u64, &mut [u8], &mut [u8]),
 ) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let channel = ChannelId::new("mychannel").expect("a name");
-    let open = |folder: &Path| {
-        let options = LedgerOptions::default();
-        Ledger::open(folder, &channel, &options, &StoredReplay, &mut |_| {}).expect("a ledger")
-    };
-    let (original, copy) = (open(data), open(folder.path()));
-    let view = original.view().expect("a view");
-    for number in (0..height).map(BlockNumber) {
-        let block = view.block(number).expect("it reads").expect("a block");
-        let block = Block::decode(block.as_ref()).expect("it decodes");
+    let copy = open(folder.path());
+    for (number, block) in (0..height).map(BlockNumber).zip(blocks(data)) {
         copy.append(&[altered(block, number, &alter)])
             .expect("it is appended");
     }
     folder
+}
+
+/// All blocks of the channel's ledger in `data`.
+pub(crate) fn blocks(data: &Path) -> Vec<Block> {
+    let ledger = open(data);
+    let view = ledger.view().expect("a view");
+    let block = |number| {
+        let block = view.block(number).expect("it reads").expect("a block");
+        Block::decode(block.as_ref()).expect("it decodes")
+    };
+    (0..ledger.height()).map(BlockNumber).map(block).collect()
+}
+
+fn open(folder: &Path) -> Ledger {
+    let channel = ChannelId::new("mychannel").expect("a name");
+    let options = LedgerOptions::default();
+    Ledger::open(folder, &channel, &options, &StoredReplay, &mut |_| {}).expect("a ledger")
 }
 
 fn altered(

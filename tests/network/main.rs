@@ -8,6 +8,7 @@
 )]
 
 mod altered;
+mod bad_input;
 mod network;
 
 use altered::altered_copy;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use heddle::proto::wire::put_varint;
 use tempfile::TempDir;
 
 const HEDDLE: &str = env!("CARGO_BIN_EXE_heddle");
@@ -64,11 +65,11 @@ impl Drop for Running {
 impl Running {
     /// Starts a program, and waits until it says on which addresses it is.
     fn start(command: &mut Command, says: Says) -> (Self, String) {
-        let (stdout, stderr) = match says {
-            Says::Results => (Stdio::piped(), Stdio::null()),
-            Says::Messages => (Stdio::null(), Stdio::piped()),
+        match says {
+            Says::Results => command.stdout(Stdio::piped()),
+            Says::Messages => command.stdout(Stdio::null()).stderr(Stdio::piped()),
         };
-        let child = command.stdout(stdout).stderr(stderr).spawn();
+        let child = command.spawn();
         let mut running = Self(child.expect("it starts"));
         let output: Box<dyn Read + Send> = match says {
             Says::Results => Box::new(running.0.stdout.take().expect("a pipe")),
@@ -86,6 +87,20 @@ impl Running {
         thread::spawn(move || drop(lines.read_to_end(&mut Vec::new())));
         (running, text)
     }
+}
+
+/// A program with mounts of its own.
+fn private_mounts() -> Command {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--map-root-user"]);
+    unshare
+}
+
+/// Whether this machine lets a program have mounts of its own.
+pub(crate) fn has_private_mounts() -> bool {
+    let mut unshare = private_mounts();
+    unshare.args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    unshare.output().is_ok_and(|output| output.status.success())
 }
 
 /// `127.0.0.1:PORT` after a word in what a program printed.
@@ -112,6 +127,8 @@ pub(crate) struct Peer {
     running: Option<Running>,
     clients: String,
     operations: String,
+    /// How many MiB its disk has, where it is one of its own.
+    disk: Option<u64>,
 }
 
 impl Network {
@@ -133,18 +150,24 @@ impl Network {
              nodes: [{{name: orderer, address: \"127.0.0.1:{port}\"}}]\n\
              channels:\n  - {{name: mychannel, batch: {{timeout: 100ms}}}}\n"
         );
-        network.netgen("net", &yaml);
+        network.netgen("net", &yaml, &["--seed", "1"]);
         let fourth = format!("organizations:\n{}", org(4));
-        network.netgen("net4", &fourth);
+        network.netgen("net4", &fourth, &[]);
         network
     }
 
-    fn netgen(&self, out: &str, yaml: &str) {
+    fn netgen(&self, out: &str, yaml: &str, more: &[&str]) {
         let config = self.path(&format!("{out}.yaml"));
         fs::write(&config, yaml).expect("it is written");
         let mut netgen = Command::new(tool("netgen"));
-        netgen.arg("--config").arg(config);
+        netgen.arg("--config").arg(config).args(more);
         succeed(netgen.arg("--out").arg(self.path(out)));
+    }
+
+    /// The same network again, with other keys or times: only its orderer is of use, by this name.
+    pub(crate) fn again(&self, name: &str, more: &[&str]) {
+        let yaml = fs::read_to_string(self.path("net.yaml")).expect("the network");
+        self.netgen(name, &yaml, more);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -176,18 +199,47 @@ impl Network {
         self.crypto_of(org).join(admin)
     }
 
+    /// The channel's orderer, at work.
     pub(crate) fn orderer(&self) -> Orderer {
-        let node = self
-            .crypto_of("Orderer")
-            .join("orderers/orderer.example.com");
-        let yaml = fs::read_to_string(self.path("net.yaml")).expect("the network");
-        let address = address_after(&yaml, "address: \"").replace(['"', '}', ']'], "");
+        self.orderer_with_tls_of("net")
+    }
+
+    /// The channel's orderer with the TLS certificate that it has in this network.
+    pub(crate) fn orderer_with_tls_of(&self, net: &str) -> Orderer {
         let mut orderer = Command::new(tool("devorderer"));
         orderer.arg("start").arg("--data").arg(self.path("orderer"));
         orderer.arg("--genesis").arg(self.genesis());
-        orderer.arg("--msp").arg(node.join("msp"));
-        orderer.arg("--tls-cert").arg(node.join("tls/server.crt"));
-        orderer.arg("--tls-key").arg(node.join("tls/server.key"));
+        orderer
+            .arg("--msp")
+            .arg(orderer_node(&self.path("net")).join("msp"));
+        self.at_its_address(orderer, net)
+    }
+
+    /// Somebody at the orderer's address, with its TLS certificate, who gives these blocks.
+    pub(crate) fn giver_of(&self, blocks: &[Vec<u8>]) -> Orderer {
+        let file = self.path("given.blocks");
+        let mut bytes = Vec::new();
+        for block in blocks {
+            put_varint(&mut bytes, block.len() as u64);
+            bytes.extend_from_slice(block);
+        }
+        fs::write(&file, bytes).expect("it is written");
+        let mut giver = Command::new(tool("devorderer"));
+        giver.arg("serve").arg("--blocks").arg(file);
+        self.at_its_address(giver, "net")
+    }
+
+    /// Where the channel's orderer is.
+    pub(crate) fn orderer_address(&self) -> String {
+        let yaml = fs::read_to_string(self.path("net.yaml")).expect("the network");
+        address_after(&yaml, "address: \"").replace(['"', '}', ']'], "")
+    }
+
+    fn at_its_address(&self, mut orderer: Command, net: &str) -> Orderer {
+        let tls = orderer_node(&self.path(net)).join("tls");
+        let address = self.orderer_address();
+        orderer.arg("--tls-cert").arg(tls.join("server.crt"));
+        orderer.arg("--tls-key").arg(tls.join("server.key"));
         orderer.arg("--listen").arg(&address);
         let (running, _) = Running::start(&mut orderer, Says::Messages);
         Orderer {
@@ -197,7 +249,21 @@ impl Network {
     }
 
     pub(crate) fn peer(&self, org: &str) -> Peer {
-        let mut peer = Peer {
+        let mut peer = self.stopped_peer(org);
+        peer.start();
+        peer
+    }
+
+    /// A peer with a disk of its own, of so many MiB.
+    pub(crate) fn peer_on_disk(&self, org: &str, disk: u64) -> Peer {
+        let mut peer = self.stopped_peer(org);
+        peer.disk = Some(disk);
+        peer.start();
+        peer
+    }
+
+    fn stopped_peer(&self, org: &str) -> Peer {
+        let peer = Peer {
             org: org.to_owned(),
             root: self.path(org),
             crypto: self.crypto_of(org),
@@ -205,9 +271,9 @@ impl Network {
             running: None,
             clients: "127.0.0.1:0".to_owned(),
             operations: "127.0.0.1:0".to_owned(),
+            disk: None,
         };
         fs::create_dir_all(&peer.root).expect("a folder");
-        peer.start();
         peer
     }
 
@@ -219,10 +285,7 @@ impl Network {
             self.path("update.tx"),
         );
         fs::write(&edit, edits).expect("it is written");
-        let node = self
-            .crypto_of("Orderer")
-            .join("orderers/orderer.example.com");
-        let ca = node.join("tls/ca.crt");
+        let ca = orderer_node(&self.path("net")).join("tls/ca.crt");
         let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         let tls = [
             "-c",
@@ -259,6 +322,12 @@ impl Network {
     }
 }
 
+/// The folder of the channel's orderer in a network.
+fn orderer_node(net: &Path) -> PathBuf {
+    let organization = net.join("crypto-config/ordererOrganizations/example.com");
+    organization.join("orderers/orderer.example.com")
+}
+
 impl Peer {
     /// Starts the peer, where it was before if it was anywhere.
     pub(crate) fn start(&mut self) {
@@ -277,13 +346,62 @@ impl Peer {
             node = node.display(),
         );
         fs::write(self.root.join("core.yaml"), yaml).expect("it is written");
-        let mut heddle = Command::new(HEDDLE);
+        let mut heddle = match self.disk {
+            None => Command::new(HEDDLE),
+            Some(disk) => self.on_a_disk_of(disk),
+        };
         heddle.args(["node", "start"]);
         heddle.env("FABRIC_CFG_PATH", &self.root);
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.root.join("log"));
+        heddle.stderr(log.expect("a log"));
         let (running, text) = Running::start(&mut heddle, Says::Results);
         self.clients = address_after(&text, "clients on ");
         self.operations = address_after(&text, "operations on ");
         self.running = Some(running);
+    }
+
+    /// heddle with a file system of its own in memory where its ledgers are. It goes with the process.
+    fn on_a_disk_of(&self, mebibytes: u64) -> Command {
+        let ledgers = self.ledgers();
+        fs::create_dir_all(&ledgers).expect("a folder");
+        let mount = format!(
+            "mount -t tmpfs -o size={mebibytes}m tmpfs '{}' && exec \"$0\" \"$@\"",
+            ledgers.display()
+        );
+        let mut shell = private_mounts();
+        shell.args(["sh", "-c", &mount, HEDDLE]);
+        shell
+    }
+
+    /// A file on that disk as others see it.
+    pub(crate) fn file_on_disk(&self, name: &str) -> PathBuf {
+        let running = self.running.as_ref().expect("it runs");
+        let root = format!("/proc/{}/root", running.0.id());
+        let ledgers = self.ledgers();
+        let below = ledgers.strip_prefix("/").expect("an absolute path");
+        Path::new(&root).join(below).join(name)
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.root.join("log")).expect("a log")
+    }
+
+    /// Waits until `/healthz` says something, and gives all that it then says.
+    pub(crate) fn wait_for_health(&self, what: &str) -> String {
+        let mut health = String::new();
+        for _ in 0..ATTEMPTS {
+            health = self.health();
+            if health.contains(what) {
+                return health;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(health.is_empty(), "{}: {health}, not {what}", self.org);
+        health
     }
 
     /// kill -9.
