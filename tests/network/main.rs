@@ -9,6 +9,7 @@
 
 mod altered;
 mod network;
+mod node_sdk;
 
 use altered::altered_copy;
 use network::{Network, Peer};
