@@ -78,8 +78,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Longer functions as `file:function`, with the lines that they have now.
 const LONG_FUNCTIONS: [(&str, usize); 0] = [];
 
-const TEXT_EXTENSIONS: [&str; 9] = [
-    "rs", "toml", "md", "proto", "txt", "sh", "yaml", "yml", "json",
+const TEXT_EXTENSIONS: [&str; 10] = [
+    "rs", "toml", "md", "proto", "txt", "sh", "yaml", "yml", "json", "js",
 ];
 
 #[test]

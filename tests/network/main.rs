@@ -10,6 +10,7 @@
 mod altered;
 mod bad_input;
 mod network;
+mod node_sdk;
 
 use altered::altered_copy;
 use network::{Network, Peer};

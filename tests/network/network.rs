@@ -53,7 +53,7 @@ enum Says {
 }
 
 /// A program at work; killed when it is dropped.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -108,6 +108,13 @@ fn address_after(text: &str, word: &str) -> String {
     let (_, rest) = text.split_once(word).expect("an address");
     let end = rest.find([',', '\n', ' ']).unwrap_or(rest.len());
     rest[..end].to_owned()
+}
+
+fn domain_of(org: &str) -> String {
+    match org {
+        "Orderer" => "example.com".to_owned(),
+        org => format!("{}.example.com", org.to_lowercase()),
+    }
 }
 
 pub(crate) struct Network {
@@ -170,7 +177,8 @@ impl Network {
         self.netgen(name, &yaml, more);
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file or folder of the network's own.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -181,22 +189,24 @@ impl Network {
 
     fn crypto_of(&self, org: &str) -> PathBuf {
         let net = if org == "Org4" { "net4" } else { "net" };
+        let kind = match org {
+            "Orderer" => "ordererOrganizations",
+            _ => "peerOrganizations",
+        };
         let crypto = self.path(net).join("crypto-config");
-        if org == "Orderer" {
-            crypto.join("ordererOrganizations/example.com")
-        } else {
-            let domain = format!("{}.example.com", org.to_lowercase());
-            crypto.join("peerOrganizations").join(domain)
-        }
+        crypto.join(kind).join(domain_of(org))
     }
 
-    fn admin_of(&self, org: &str) -> PathBuf {
-        let domain = match org {
-            "Orderer" => "example.com".to_owned(),
-            org => format!("{}.example.com", org.to_lowercase()),
-        };
-        let admin = format!("users/Admin@{domain}/msp");
-        self.crypto_of(org).join(admin)
+    /// The MSP folder of a user: `Admin` or `User1`.
+    pub(crate) fn user_msp(&self, org: &str, who: &str) -> PathBuf {
+        let user = format!("users/{who}@{}/msp", domain_of(org));
+        self.crypto_of(org).join(user)
+    }
+
+    /// The MSP folder of an organization's peer.
+    pub(crate) fn peer_msp(&self, org: &str) -> PathBuf {
+        let peer = format!("peers/peer0.{}/msp", domain_of(org));
+        self.crypto_of(org).join(peer)
     }
 
     /// The channel's orderer, at work.
@@ -285,31 +295,41 @@ impl Network {
             self.path("update.tx"),
         );
         fs::write(&edit, edits).expect("it is written");
+        let fetched = self.ask(orderer, peer, &["fetch", "config"], &config);
+        assert!(fetched.contains("written"), "{fetched}");
+        let mut netgen = Command::new(tool("netgen"));
+        netgen.arg("update").arg("--block").arg(&config);
+        netgen.arg("--edit").arg(&edit).arg("--out").arg(&update);
+        for org in signers {
+            let msp = self.user_msp(org, "Admin");
+            netgen
+                .arg("--sign")
+                .arg(format!("{org}MSP={}", msp.display()));
+        }
+        succeed(&mut netgen);
+        self.send(orderer, peer, &update);
+    }
+
+    /// Sends the signed transaction in a file.
+    pub(crate) fn send(&self, orderer: &Orderer, peer: &Peer, file: &Path) {
+        let sent = self.ask(orderer, peer, &["update", "-f"], file);
+        assert!(sent.contains("Successfully"), "{sent}");
+    }
+
+    /// What `heddle channel COMMAND FILE` of a peer says, towards the orderer.
+    fn ask(&self, orderer: &Orderer, peer: &Peer, command: &[&str], file: &Path) -> String {
         let ca = orderer_node(&self.path("net")).join("tls/ca.crt");
-        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-        let tls = [
+        let [file, ca] = [file, &ca].map(|path| path.to_str().expect("UTF-8"));
+        let to = [
             "-c",
             "mychannel",
             "-o",
             &orderer.address,
             "--tls",
             "--cafile",
+            ca,
         ];
-        let ca = text(&ca);
-        let fetched = peer.run(&[&["fetch", "config", &text(&config)], &tls[..], &[&ca]].concat());
-        assert!(fetched.contains("written"), "{fetched}");
-        let mut netgen = Command::new(tool("netgen"));
-        netgen.arg("update").arg("--block").arg(&config);
-        netgen.arg("--edit").arg(&edit).arg("--out").arg(&update);
-        for org in signers {
-            let msp = self.admin_of(org);
-            netgen
-                .arg("--sign")
-                .arg(format!("{org}MSP={}", msp.display()));
-        }
-        succeed(&mut netgen);
-        let sent = peer.run(&[&["update", "-f", &text(&update)], &tls[..], &[&ca]].concat());
-        assert!(sent.contains("Successfully"), "{sent}");
+        peer.run(&[command, &[file], &to].concat())
     }
 
     pub(crate) fn add_organization(&self, orderer: &Orderer, peer: &Peer, org: &str) {
@@ -436,8 +456,8 @@ impl Peer {
     }
 
     /// Has a command talk to this peer as somebody of its organization.
-    fn be(&self, who: &str, heddle: &mut Command) {
-        let domain = format!("{}.example.com", self.org.to_lowercase());
+    pub(crate) fn be(&self, who: &str, heddle: &mut Command) {
+        let domain = domain_of(&self.org);
         let msp = self.crypto.join(format!("users/{who}@{domain}/msp"));
         heddle.env("CORE_PEER_ADDRESS", &self.clients);
         heddle.env("CORE_PEER_LOCALMSPID", format!("{}MSP", self.org));
@@ -514,7 +534,7 @@ impl Peer {
     }
 
     fn node_folder(&self) -> PathBuf {
-        let name = format!("peer0.{}.example.com", self.org.to_lowercase());
+        let name = format!("peer0.{}", domain_of(&self.org));
         self.crypto.join("peers").join(name)
     }
 
@@ -523,14 +543,16 @@ impl Peer {
         if self.running.is_some() {
             self.halt();
         }
-        let data = self.root.join("ledgers");
-        let ledger = |command: &[&str]| {
-            let mut heddle = Command::new(HEDDLE);
-            heddle.arg("ledger").args(command).arg("--data").arg(&data);
-            succeed(heddle.args(["--channel", "mychannel"]))
-        };
-        let info = ledger(&["info", "--json"]);
-        let info = info.replace(data.to_str().expect("UTF-8"), "");
-        (info, ledger(&["export", "--state"]))
+        let info = self.ledger(&["info", "--json"]);
+        let info = info.replace(self.ledgers().to_str().expect("UTF-8"), "");
+        (info, self.ledger(&["export", "--state"]))
+    }
+
+    /// What `heddle ledger COMMAND` says of the ledger of a peer that does not run.
+    pub(crate) fn ledger(&self, command: &[&str]) -> String {
+        let mut heddle = Command::new(HEDDLE);
+        heddle.arg("ledger").args(command);
+        heddle.arg("--data").arg(self.ledgers());
+        succeed(heddle.args(["--channel", "mychannel"]))
     }
 }
