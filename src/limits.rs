@@ -50,9 +50,6 @@ pub const OPS_BODY_BYTES_MAX: usize = 64 << 10;
 /// How much is read from a server's connection at once.
 pub const TLS_READ_BYTES: usize = 128 << 10;
 
-/// How long a frame of an orderer's answer may be: whoever sends and takes larger ones has fewer of them.
-pub const ORDERER_FRAME_BYTES: u32 = 128 << 10;
-
 /// How long a server that was connected to may be silent before it is spoken to.
 pub const TLS_GREETING_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 

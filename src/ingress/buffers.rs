@@ -27,21 +27,14 @@ impl Buffers {
     }
 
     /// A buffer, with whatever is in it.
-    pub(super) fn take(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
         self.free.pop().unwrap_or_default()
     }
 
-    /// Bytes in a buffer of their own; it comes back when the last of them are dropped.
-    #[must_use]
-    pub fn copy(&self, bytes: &[u8]) -> Bytes {
-        let mut buffer = self.take();
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-        self.fill(buffer)
-    }
-
     /// The buffer's bytes; it comes back when the last of them are dropped.
-    pub(super) fn fill(&self, bytes: Vec<u8>) -> Bytes {
+    #[must_use]
+    pub fn fill(&self, bytes: Vec<u8>) -> Bytes {
         Bytes::from_owner(Filled {
             bytes,
             buffers: self.clone(),

@@ -20,6 +20,7 @@ mod buffer;
 pub mod core;
 mod door;
 mod endpoints;
+mod messages;
 mod options;
 mod source;
 mod status;

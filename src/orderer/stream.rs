@@ -1,19 +1,25 @@
 //! One stream with one orderer: a task that connects, asks, and passes on what comes.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use tokio::sync::Notify;
 use tokio_stream::StreamExt as _;
-use tonic::client::Grpc;
-use tonic::codegen::http::uri::PathAndQuery;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::codegen::http::{self, HeaderValue, Method, Response, StatusCode, Uri, header};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
-use super::answer::{Answer, AnswerCodec};
+use super::answer::Answer;
 use super::buffer::{Buffer, Event};
 use super::core::{Content, Endpoint, StreamId, Trouble};
+use super::messages::{End, Messages, framed};
 use super::options::OrdererOptions;
 use crate::limits;
 use crate::tls::{Connector, add_pem, causes, endpoint, refused_certificate};
@@ -61,7 +67,6 @@ impl Stream {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(limits::ORDERER_WINDOW_BYTES)
             .initial_connection_window_size(limits::ORDERER_WINDOW_BYTES)
-            .max_frame_size(limits::ORDERER_FRAME_BYTES)
             .tcp_nodelay(true);
         let Some(tls) = tls else {
             return endpoint.connect().await.map_err(failed);
@@ -88,27 +93,46 @@ impl Stream {
         ))
     }
 
+    /// Sends the request. An orderer without a new block sends nothing at all, not even the head of its
+    /// answer.
+    async fn ask(&self, mut channel: Channel) -> Result<Response<Body>, tonic::transport::Error> {
+        // The sending half stays open: an orderer may take its end for ours.
+        let seek = Ok::<_, Infallible>(Frame::data(framed(&self.seek)));
+        let body = StreamBody::new(tokio_stream::once(seek).chain(tokio_stream::pending()));
+        let mut request = http::Request::new(Body::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::from_static(DELIVER);
+        let headers = request.headers_mut();
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        poll_fn(|context| channel.poll_ready(context)).await?;
+        channel.call(request).await
+    }
+
     /// Asks, and passes on what comes; returns why it ended.
     async fn follow(&self, channel: Channel) -> Event {
-        let mut client =
-            Grpc::new(channel).max_decoding_message_size(limits::ORDERER_ANSWER_BYTES_MAX);
-        if let Err(error) = client.ready().await {
-            return broken(causes(&error));
-        }
-        // The sending half stays open: an orderer may take its end for ours.
-        let request = tokio_stream::once(self.seek.clone()).chain(tokio_stream::pending());
-        let path = PathAndQuery::from_static(DELIVER);
-        // An orderer without a new block sends nothing at all, not even the headers of its answer.
-        let answers = client.streaming(Request::new(request), path, AnswerCodec::default());
-        let mut answers = match answers.await {
-            Ok(answers) => answers.into_inner(),
-            Err(status) => return ended(&status),
+        let answer = match self.ask(channel).await {
+            Ok(answer) => answer,
+            Err(error) => return broken(causes(&error)),
         };
+        if let Some(status) = Status::from_header_map(answer.headers()) {
+            return ended(&status);
+        }
+        if answer.status() != StatusCode::OK {
+            return broken(format!("HTTP status {}", answer.status()));
+        }
+        let mut messages = Messages::new(answer.into_body());
         loop {
-            let answer = match answers.message().await {
-                Ok(Some(answer)) => answer,
-                Ok(None) => return Event::Failed(Trouble::Ended),
-                Err(status) => return ended(&status),
+            let answer = match messages.next().await {
+                Ok(message) => Answer::read(&message),
+                Err(End::Framing(error)) => return unasked(error.to_string()),
+                Err(End::Status(status)) if status.code() == Code::Ok => {
+                    return Event::Failed(Trouble::Ended);
+                }
+                Err(End::Status(status) | End::Broken(status)) => return ended(&status),
             };
             match (answer, self.content) {
                 (Answer::Block(block), Content::Blocks) => {
@@ -144,14 +168,6 @@ fn status(code: i32) -> Event {
 
 /// The call ended with an error: of the connection, of the server, or because of what it sent.
 fn ended(status: &Status) -> Event {
-    // What this side's reader says of a message that is too large.
-    if status.code() == Code::OutOfRange {
-        return unasked(format!(
-            "a message of more than {} bytes ({})",
-            limits::ORDERER_ANSWER_BYTES_MAX,
-            status.message()
-        ));
-    }
     let mut text = status.message().to_owned();
     if let Some(source) = Error::source(status) {
         text = causes(source);

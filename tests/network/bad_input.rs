@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::path::Path;
 use std::thread;
 
 use heddle::ledger::data_hash;
@@ -78,7 +79,7 @@ fn broken_signature(block: &mut Block) {
     edit_signatures(block, |signatures| {
         let mut signature = signatures.signatures[0].signature.to_vec();
         signature[20] ^= 1;
-        signatures.signatures[0].signature = signature.into();
+        signatures.signatures[0].signature = signature;
     });
 }
 
@@ -179,9 +180,6 @@ fn a_full_disk_is_waited_out() {
 }
 
 /// Writes so many MiB.
-fn fill(path: &std::path::Path, mebibytes: usize) {
-    let mut file = fs::File::create(path).expect("a file");
-    for _ in 0..mebibytes {
-        file.write_all(&[1; 1 << 20]).expect("it is written");
-    }
+fn fill(path: &Path, mebibytes: usize) {
+    fs::write(path, vec![1; mebibytes << 20]).expect("it is written");
 }

@@ -350,6 +350,7 @@ fn orderer_node(net: &Path) -> PathBuf {
 
 impl Peer {
     /// Starts the peer, where it was before if it was anywhere.
+    #[expect(clippy::disallowed_methods, reason = "a log of another program")]
     pub(crate) fn start(&mut self) {
         let node = self.node_folder();
         let yaml = format!(

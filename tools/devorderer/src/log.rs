@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use bytes::Bytes;
+use heddle::ingress::Buffers;
 use heddle::ledger::{data_hash, header_hash};
 use heddle::limits::BLOCK_BYTES_MAX;
 use heddle::proto::common::{Block, BlockHeader};
@@ -49,6 +50,7 @@ type Place = (u64, usize);
 pub(crate) struct BlockLog {
     path: PathBuf,
     file: Box<dyn StorageFile>,
+    buffers: Buffers,
     places: RwLock<Vec<Place>>,
     /// Where the next record begins; `None` once a write has failed.
     end: RwLock<Option<u64>>,
@@ -136,6 +138,7 @@ impl BlockLog {
         let log = Self {
             path: path.to_owned(),
             file,
+            buffers: Buffers::default(),
             places: RwLock::new(places),
             end: RwLock::new(Some(end)),
         };
@@ -163,9 +166,10 @@ impl BlockLog {
         let Some((offset, len)) = place else {
             return Ok(None);
         };
-        let mut block = vec![0; len];
+        let mut block = self.buffers.take();
+        block.resize(len, 0);
         match self.file.read_at(offset, &mut block) {
-            Ok(read) if read == len => Ok(Some(block.into())),
+            Ok(read) if read == len => Ok(Some(self.buffers.fill(block))),
             Ok(_) => Err(LogError::Damaged {
                 path: self.path.clone(),
                 offset,

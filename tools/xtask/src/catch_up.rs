@@ -233,7 +233,8 @@ impl Bench {
                     "the peer does not get to the chain's height",
                 ));
             }
-            thread::sleep(Duration::from_millis(5));
+            // Each question costs the peer some time.
+            thread::sleep(Duration::from_millis(50));
         }
         let seconds = start.elapsed().as_secs_f64();
         let cpu = cpu_seconds(&node.child)? - cpu_before;
