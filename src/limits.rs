@@ -526,3 +526,48 @@ pub const GOSSIP_BAN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Actions of gossip that wait for whoever does them. Where there are so many, messages are dropped.
 pub const GOSSIP_ACTIONS_MAX: usize = 1 << 16;
+
+/// What sockets and ledgers have told gossip and it has not heard yet.
+pub const GOSSIP_EVENTS_MAX: usize = 256;
+
+/// How old what gossip shows of itself may be; and how often it looks whether an orderer is connected.
+pub const GOSSIP_STATE_AGE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Connections from one address, of peers that share it too (of IPv6, from one network of 64 bits).
+pub const GOSSIP_CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+
+/// A connection on which nothing comes for so long is gone; [`GOSSIP_KEEPALIVE`] lets something come.
+pub const GOSSIP_IDLE_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// See [`GOSSIP_IDLE_WAIT`].
+pub const GOSSIP_KEEPALIVE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// How long one message may take from its first byte to its last, on either side, before its connection
+/// is given up.
+pub const GOSSIP_MESSAGE_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Bytes under way on one stream, and on one connection, that nobody has read yet.
+pub const GOSSIP_STREAM_WINDOW: u32 = 2 << 20;
+/// See [`GOSSIP_STREAM_WINDOW`].
+pub const GOSSIP_CONNECTION_WINDOW: u32 = 5 << 20;
+
+/// Messages, and bytes, that wait to be sent on a connection's control stream.
+pub const GOSSIP_CONTROL_QUEUE: usize = 1024;
+/// See [`GOSSIP_CONTROL_QUEUE`].
+pub const GOSSIP_CONTROL_QUEUE_BYTES: usize = 4 << 20;
+
+/// The same on each stream with blocks, unless the first alone has more.
+pub const GOSSIP_BLOCKS_QUEUE: usize = 128;
+/// See [`GOSSIP_BLOCKS_QUEUE`].
+pub const GOSSIP_BLOCKS_QUEUE_BYTES: usize = 64 << 20;
+
+/// Bytes of messages without blocks that are being received, of all connections, in KiB.
+pub const GOSSIP_CONTROL_ROOM_KIB: u32 = 64 << 10;
+
+/// The same of messages with blocks.
+pub const GOSSIP_BLOCKS_ROOM_KIB: u32 = 256 << 10;
+
+const _: () = assert!(
+    GOSSIP_BLOCKS_BYTES_MAX >> 10 < GOSSIP_BLOCKS_ROOM_KIB as usize
+        && GOSSIP_CONTROL_BYTES_MAX >> 10 < GOSSIP_CONTROL_ROOM_KIB as usize,
+    "the largest message finds room"
+);

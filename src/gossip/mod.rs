@@ -1,5 +1,7 @@
 //! Gossip: how the peers of a channel keep each other current without loading the orderers.
 //!
 //! [`core`] decides; it knows no sockets, threads or clocks. What it is to be driven with stands there.
+//! [`net`] brings its messages over QUIC.
 
 pub mod core;
+pub mod net;

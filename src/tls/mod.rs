@@ -25,11 +25,12 @@ mod connect;
 mod error;
 mod expiry;
 mod key_pair;
+mod mutual;
 mod server;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authorities::{add_pem, read_authorities};
 pub use causes::{causes, refused_certificate};
@@ -38,6 +39,7 @@ pub use connect::{Connection, Connector, endpoint};
 pub use error::{PeerCertificateError, TlsError};
 pub use expiry::{CertificateRole, Expiry, ExpiryLevel};
 pub use key_pair::KeyPair;
+pub use mutual::{MutualTls, leaf_hash};
 pub use server::{ServerProtocol, ServerTls};
 
 use std::fmt;

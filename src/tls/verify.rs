@@ -35,6 +35,30 @@ pub(super) struct ClientVerifier {
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
+/// Believes peers whose certificate leads to an authority, whatever its name.
+#[derive(Debug)]
+pub(super) struct PeerVerifier {
+    pub(super) authorities: ArcSwap<CertPool>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl PeerVerifier {
+    /// Whether this is the certificate of a server, which a peer shows as a client too: clients of
+    /// applications have the same authorities, and other certificates.
+    pub(super) fn check(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let chain = Shown::parse(leaf, intermediates).map_err(refusal)?;
+        let authorities = self.authorities.load();
+        chain
+            .leads_to(&authorities, Purpose::Server, now)
+            .map_err(refusal)
+    }
+}
+
 impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
@@ -132,7 +156,7 @@ pub(super) fn algorithms(provider: &CryptoProvider) -> WebPkiSupportedAlgorithms
 
 /// With the key only, so that the certificate is parsed by our rules and no others. TLS 1.2 has no such
 /// function.
-fn verify_tls13(
+pub(super) fn verify_tls13(
     message: &[u8],
     certificate: &CertificateDer<'_>,
     signature: &DigitallySignedStruct,

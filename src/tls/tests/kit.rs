@@ -20,13 +20,13 @@ use crate::sys::clock::{Clock, ManualClock};
 use crate::x509::Certificate;
 
 /// 2026-01-02 00:00:00.
-pub(super) const NOW: u64 = 1_767_312_000;
+pub(crate) const NOW: u64 = 1_767_312_000;
 
-pub(super) fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     clock_at(NOW)
 }
 
-pub(super) fn clock_at(second: u64) -> Arc<dyn Clock> {
+pub(crate) fn clock_at(second: u64) -> Arc<dyn Clock> {
     let clock = ManualClock::new();
     clock.advance(Duration::from_secs(second));
     Arc::new(clock)
@@ -71,22 +71,22 @@ impl SigningKey for Key {
     }
 }
 
-pub(super) struct Authority {
-    pub(super) pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, Key>,
 }
 
-pub(super) struct Issued {
-    pub(super) pem: String,
-    pub(super) key_pem: String,
+pub(crate) struct Issued {
+    pub(crate) pem: String,
+    pub(crate) key_pem: String,
 }
 
 /// What varies in certificates; the default is good for everything.
-pub(super) struct Wanted<'w> {
-    pub(super) name: &'w str,
-    pub(super) hosts: &'w [&'w str],
-    pub(super) last_year: i32,
-    pub(super) usages: Vec<ExtendedKeyUsagePurpose>,
+pub(crate) struct Wanted<'w> {
+    pub(crate) name: &'w str,
+    pub(crate) hosts: &'w [&'w str],
+    pub(crate) last_year: i32,
+    pub(crate) usages: Vec<ExtendedKeyUsagePurpose>,
 }
 
 impl Default for Wanted<'_> {
@@ -123,7 +123,7 @@ fn authority_parameters(name: &str) -> CertificateParams {
 }
 
 impl Authority {
-    pub(super) fn root(name: &str) -> Self {
+    pub(crate) fn root(name: &str) -> Self {
         let key = Key::derive(name);
         let params = authority_parameters(name);
         let certificate = params.self_signed(&key).unwrap();
@@ -134,7 +134,7 @@ impl Authority {
     }
 
     /// An authority below this one.
-    pub(super) fn intermediate(&self, name: &str) -> Self {
+    pub(crate) fn intermediate(&self, name: &str) -> Self {
         let key = Key::derive(name);
         let params = authority_parameters(name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -144,7 +144,7 @@ impl Authority {
         }
     }
 
-    pub(super) fn issue(&self, wanted: &Wanted<'_>) -> Issued {
+    pub(crate) fn issue(&self, wanted: &Wanted<'_>) -> Issued {
         let key = Key::derive(wanted.name);
         let mut params = parameters(wanted.name, wanted.last_year);
         params.is_ca = IsCa::NoCa;
@@ -165,30 +165,30 @@ impl Authority {
     }
 }
 
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let base64 = base64::engine::general_purpose::STANDARD.encode(der);
     format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
 }
 
 /// A folder with a peer's TLS files.
-pub(super) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    pub(super) fn write_pair(&self, issued: &Issued) -> (PathBuf, PathBuf) {
+    pub(crate) fn write_pair(&self, issued: &Issued) -> (PathBuf, PathBuf) {
         (
             self.write("server.crt", &issued.pem),
             self.write("server.key", &issued.key_pem),
@@ -196,7 +196,7 @@ impl Folder {
     }
 
     /// `peer.tls` with that server certificate; clients are judged by `client_authority`, if given.
-    pub(super) fn peer_tls(
+    pub(crate) fn peer_tls(
         &self,
         issued: &Issued,
         client_authority: Option<&Authority>,
@@ -218,21 +218,21 @@ impl Folder {
     }
 }
 
-pub(super) fn certificates(text: &str) -> Vec<Certificate> {
+pub(crate) fn certificates(text: &str) -> Vec<Certificate> {
     let mut certificates = Vec::new();
     crate::tls::add_pem(&mut certificates, text.as_bytes());
     certificates
 }
 
 /// What the two sides know of each other after a handshake.
-pub(super) struct Met {
+pub(crate) struct Met {
     /// The client's certificate, as its server sees it.
-    pub(super) client: Option<Certificate>,
-    pub(super) server: Certificate,
+    pub(crate) client: Option<Certificate>,
+    pub(crate) server: Certificate,
 }
 
 /// Lets the two shake hands until neither has anything to say or one refuses.
-pub(super) fn handshake(
+pub(crate) fn handshake(
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
     host: &str,

@@ -2,7 +2,7 @@
 
 mod connect;
 mod files;
-mod kit;
+pub(crate) mod kit;
 
 use std::sync::Arc;
 
