@@ -533,6 +533,12 @@ pub const GOSSIP_EVENTS_MAX: usize = 256;
 /// How old what gossip shows of itself may be; and how often it looks whether an orderer is connected.
 pub const GOSSIP_STATE_AGE: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// Blocks of one channel in the pipeline of which gossip remembers since when they are there.
+pub const GOSSIP_COMMITTING_MAX: usize = 4096;
+
+/// How long what is said last has to leave before the connections are closed.
+pub const GOSSIP_FAREWELL: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Connections from one address, of peers that share it too (of IPv6, from one network of 64 bits).
 pub const GOSSIP_CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 
@@ -558,7 +564,7 @@ pub const GOSSIP_CONTROL_QUEUE_BYTES: usize = 4 << 20;
 /// The same on each stream with blocks, unless the first alone has more.
 pub const GOSSIP_BLOCKS_QUEUE: usize = 128;
 /// See [`GOSSIP_BLOCKS_QUEUE`].
-pub const GOSSIP_BLOCKS_QUEUE_BYTES: usize = 64 << 20;
+pub const GOSSIP_BLOCKS_QUEUE_BYTES: usize = 80 << 20;
 
 /// Bytes of messages without blocks that are being received, of all connections, in KiB.
 pub const GOSSIP_CONTROL_ROOM_KIB: u32 = 64 << 10;
@@ -570,4 +576,10 @@ const _: () = assert!(
     GOSSIP_BLOCKS_BYTES_MAX >> 10 < GOSSIP_BLOCKS_ROOM_KIB as usize
         && GOSSIP_CONTROL_BYTES_MAX >> 10 < GOSSIP_CONTROL_ROOM_KIB as usize,
     "the largest message finds room"
+);
+
+const _: () = assert!(
+    GOSSIP_SERVINGS_PER_PEER_MAX * (GOSSIP_ANSWER_BYTES_MAX + (1 << 20))
+        <= GOSSIP_BLOCKS_QUEUE_BYTES,
+    "a peer's answers find room together"
 );

@@ -70,6 +70,21 @@ pub(crate) enum CliError {
         /// The address.
         address: ingest::IngestAddress,
     },
+    /// The operations service cannot be asked.
+    #[error("cannot ask the operations service at {address}")]
+    Operations {
+        /// Where.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The peer does not gossip on that channel.
+    #[error("the peer does not gossip on a channel '{channel}'")]
+    NotGossiped {
+        /// Which one.
+        channel: String,
+    },
     /// The server cannot start.
     #[error("cannot serve")]
     Serve(#[source] io::Error),

@@ -17,6 +17,7 @@ mod explain;
 mod export;
 mod feed;
 mod folder;
+mod gossip;
 mod import;
 mod inspect;
 mod node;
@@ -63,6 +64,9 @@ enum Command {
     /// Ask a peer about channels, or have it join one
     #[command(subcommand)]
     Channel(channel::ChannelCommand),
+    /// Ask a running peer how its gossip is
+    #[command(subcommand)]
+    Gossip(gossip::GossipCommand),
     /// Work on a channel's ledger, without a running peer
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -154,6 +158,7 @@ fn dispatch(command: &Command) -> Result<ExitCode, CliError> {
         Command::Demo(args) => return demo::demo(args),
         Command::Node(command) => return node::node(command),
         Command::Channel(command) => return channel::channel(command),
+        Command::Gossip(command) => return gossip::gossip(command),
         Command::Ledger(command) => command,
     };
     match command {

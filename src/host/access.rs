@@ -186,6 +186,11 @@ impl LocalAccess {
         self.msp.id()
     }
 
+    /// Its TLS authorities, PEM.
+    pub fn tls_authorities(&self) -> impl Iterator<Item = &[u8]> {
+        self.msp.tls_roots().chain(self.msp.tls_intermediates())
+    }
+
     /// Who a serialized identity is.
     ///
     /// # Errors

@@ -106,6 +106,14 @@ impl<'b> Candidate<'b> {
         if data_hash(envelopes).as_ref() != self.header.data_hash {
             return forged("its data hash is not that of its data");
         }
+        self.check_signed(signatures)
+    }
+
+    /// Whether the block is signed as the channel demands; its data have been compared with its header.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_signed(&self, signatures: &mut dyn SignatureCheck) -> Result<(), Objection> {
         self.check_signatures(&self.block, signatures)
     }
 

@@ -52,6 +52,9 @@ pub enum SourceError {
     /// The ledger could not be asked what it has.
     #[error("cannot compare the source with the ledger")]
     Ledger(#[source] ledger::Error),
+    /// Whoever brings the blocks has ended.
+    #[error("nobody brings blocks any more")]
+    Ended,
     /// The block-ingest socket cannot be served any more.
     #[error("the block-ingest socket failed")]
     Reactor(#[source] std::io::Error),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::gossip::service::GossipError;
 use crate::host::LocalAccessError;
 use crate::msp::LocalMspError;
 use crate::peer::PeerError;
@@ -21,6 +22,9 @@ pub enum NodeError {
     /// A file for TLS.
     #[error("peer.tls")]
     Tls(#[from] TlsError),
+    /// Gossip.
+    #[error("peer.gossip")]
+    Gossip(#[from] GossipError),
     /// A file that the configuration names.
     #[error("{}: cannot be read", path.display())]
     File {

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::error::NodeError;
 use crate::config::PeerConfig;
+use crate::gossip::service::Orderers;
 use crate::host::Channel;
 use crate::ingress::{BlockSource, EndSource, SourceError};
 use crate::msp::SigningIdentity;
@@ -17,7 +18,7 @@ use crate::pipeline::IngestDoor;
 use crate::sys::clock::Clock;
 use crate::sys::random;
 use crate::tls::ClientTls;
-use crate::types::{BlockNumber, Digest};
+use crate::types::{BlockNumber, ChannelId, Digest};
 use crate::verify::ChainTip;
 
 /// Asks the orderers that each channel's configuration names.
@@ -70,7 +71,7 @@ impl OrdererFeed {
 }
 
 impl Feed for OrdererFeed {
-    fn open<'c>(&self, channel: &'c Channel) -> Result<Box<dyn FeedSource + 'c>, SourceError> {
+    fn open<'c>(&self, channel: &'c Arc<Channel>) -> Result<Box<dyn FeedSource + 'c>, SourceError> {
         let info = channel.info().map_err(SourceError::Ledger)?;
         let tip = ChainTip {
             number: BlockNumber(info.height.saturating_sub(1)),
@@ -89,6 +90,18 @@ impl Feed for OrdererFeed {
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         statuses.insert(channel.id().to_string(), status);
         Ok(Box::new(FromOrderers(source)))
+    }
+}
+
+impl Orderers for OrdererFeed {
+    fn works(&self, channel: &ChannelId) -> bool {
+        let reading = self.reading(channel.as_str());
+        reading.is_some_and(|reading| reading.state.connected)
+    }
+
+    fn forget(&self, channel: &ChannelId) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.remove(channel.as_str());
     }
 }
 

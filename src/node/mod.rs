@@ -5,6 +5,7 @@
 
 mod error;
 mod feed;
+mod gossip;
 mod logs;
 mod spans;
 mod view;
@@ -24,11 +25,12 @@ pub use logs::Logs;
 use crate::config::{MetricsProvider, PeerConfig};
 use crate::deliver::{DeliverLimits, DeliverMetrics, DeliverService};
 use crate::endorser::{EndorserLimits, EndorserMetrics, EndorserService};
+use crate::gossip::service::{Gossip, GossipHandle, Prepared};
 use crate::host::{Host, LocalAccess};
 use crate::limits::{CERTIFICATES_RELOAD_WAIT, WORKERS_MAX};
 use crate::msp::SigningIdentity;
 use crate::ops::OpsServer;
-use crate::peer::{ClientPort, Peer, PeerOptions, ServeOptions, Serving, serve};
+use crate::peer::{ClientPort, Feed, Peer, PeerOptions, ServeOptions, Serving, serve};
 use crate::sys::clock::Clock;
 use crate::tls::{ClientTls, ServerProtocol, ServerTls, add_pem};
 use crate::x509::Certificate;
@@ -48,6 +50,7 @@ pub struct Node {
     peer: Arc<Peer>,
     serving: Option<Serving>,
     ops: Option<OpsServer>,
+    gossip: Option<Gossip>,
     spans: Option<Arc<BlockSpans>>,
     ending: Arc<AtomicBool>,
     runtime: Runtime,
@@ -77,13 +80,18 @@ impl Node {
             .map_err(NodeError::Runtime)?;
         let feed = OrdererFeed::new(runtime.handle(), config, &identity, clock)?;
         let feed = Arc::new(feed);
+        let gossip = gossip::prepare(config, &identity, &feed, clock)?;
+        let (prepared, blocks): (_, Arc<dyn Feed>) = match gossip {
+            Some((prepared, blocks)) => (Some(prepared), Arc::new(blocks)),
+            None => (None, Arc::clone(&feed) as _),
+        };
         let spans = spans(config, options, &runtime, clock)?;
         let options = PeerOptions {
             ledgers: ledgers_of(config),
             workers: workers(config),
             tracer: spans.clone().map(|spans| spans as _),
         };
-        let peer = Peer::open(options, local, Arc::clone(&feed) as _, Arc::clone(clock))?;
+        let peer = Peer::open(options, local, blocks, Arc::clone(clock))?;
         for (channel, why) in peer.troubles() {
             tracing::error!(
                 channel,
@@ -101,14 +109,16 @@ impl Node {
             peer: Arc::new(peer),
             serving: None,
             ops: None,
+            gossip: None,
             spans,
             ending: Arc::default(),
             runtime,
         };
         let client_tls = feed.tls().cloned();
-        let view = NodeView {
+        let mut view = NodeView {
             peer: Arc::clone(&node.peer),
             feed,
+            gossip: None,
             identity: Arc::clone(&identity),
             server_tls: server_tls.clone(),
             clock: Arc::clone(clock),
@@ -118,8 +128,11 @@ impl Node {
         };
         let metrics = (Arc::clone(&view.deliver), Arc::clone(&view.endorser));
         node.serve(config, identity, server_tls.as_ref(), metrics, clock)?;
+        node.start_gossip(prepared)?;
+        view.gossip = node.gossip.as_ref().map(|gossip| gossip.handle().clone());
+        let gossip = view.gossip.clone();
         node.serve_ops(config, ops_tls.as_ref(), view, logs)?;
-        node.watch_certificates(server_tls, ops_tls, client_tls);
+        node.watch_certificates(server_tls, ops_tls, client_tls, gossip);
         Ok(node)
     }
 
@@ -170,6 +183,15 @@ impl Node {
         Ok(())
     }
 
+    fn start_gossip(&mut self, prepared: Option<Prepared>) -> Result<(), NodeError> {
+        let address = self.serving.as_ref().map(Serving::address);
+        if let Some((prepared, address)) = prepared.zip(address) {
+            let runtime = self.runtime.handle();
+            self.gossip = Some(gossip::start(prepared, runtime, address)?);
+        }
+        Ok(())
+    }
+
     fn serve_ops(
         &mut self,
         config: &PeerConfig,
@@ -192,6 +214,7 @@ impl Node {
         clients: Option<Arc<ServerTls>>,
         operations: Option<Arc<ServerTls>>,
         orderers: Option<Arc<ClientTls>>,
+        gossip: Option<GossipHandle>,
     ) {
         let host = Arc::clone(self.peer.host());
         self.runtime.spawn(async move {
@@ -202,7 +225,12 @@ impl Node {
                 tokio::time::sleep(CERTIFICATES_RELOAD_WAIT).await;
                 let servers = clients.iter().chain(&operations);
                 let client = orderers.iter().map(|client| client.reload());
-                for reloaded in servers.map(|server| server.reload()).chain(client) {
+                let gossip = match &gossip {
+                    Some(gossip) => Some(gossip.reload().await),
+                    None => None,
+                };
+                let reloaded = servers.map(|server| server.reload()).chain(client);
+                for reloaded in reloaded.chain(gossip) {
                     if reloaded.changed {
                         tracing::info!("TLS certificates have been read again");
                     }
@@ -250,6 +278,9 @@ impl Node {
         }
         if let Some(serving) = self.serving.take() {
             self.runtime.block_on(serving.end());
+        }
+        if let Some(gossip) = self.gossip.take() {
+            self.runtime.block_on(gossip.end());
         }
         self.peer.end();
         if let Some(spans) = &self.spans {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use super::feed::OrdererFeed;
 use crate::deliver::DeliverMetrics;
 use crate::endorser::EndorserMetrics;
+use crate::gossip::core::ChannelPeer;
+use crate::gossip::service::GossipHandle;
 use crate::host::ChannelState;
 use crate::ledger::Ledger;
 use crate::msp::SigningIdentity;
 use crate::ops::{
     ChannelHealth, ChannelMetrics, Health, Lag, MetricsPage, OpsView, ProcessMetrics,
+    ServiceMetrics,
 };
 use crate::peer::Peer;
 use crate::sys::clock::{Clock, Rfc3339};
@@ -20,6 +23,7 @@ use crate::tls::{CertificateRole, Expiry, ExpiryLevel, ServerTls};
 pub(super) struct NodeView {
     pub(super) peer: Arc<Peer>,
     pub(super) feed: Arc<OrdererFeed>,
+    pub(super) gossip: Option<GossipHandle>,
     pub(super) identity: Arc<SigningIdentity>,
     pub(super) server_tls: Option<Arc<ServerTls>>,
     pub(super) clock: Arc<dyn Clock>,
@@ -43,6 +47,27 @@ impl NodeView {
     }
 }
 
+impl NodeView {
+    /// How far a channel that others pull is behind them: behind peers of the own organization, as others
+    /// may boast.
+    fn lag_behind_neighbours(&self, name: &str, height: u64) -> Option<Lag> {
+        let state = self.gossip.as_ref()?.state()?;
+        let own = self.identity.msp_id();
+        let is_own = |peer: &ChannelPeer| {
+            let mut members = state.members.iter();
+            members.any(|member| member.pki_id == peer.pki_id && &*member.msp.0 == own)
+        };
+        let mut channels = state.channels.iter();
+        let channel = channels.find(|channel| channel.channel.as_str() == name)?;
+        let neighbours = channel.peers.iter().filter(|peer| is_own(peer));
+        let best = neighbours.map(|peer| peer.height.0).max()?;
+        Some(Lag {
+            blocks: best.saturating_sub(height),
+            last_block_unix_seconds: None,
+        })
+    }
+}
+
 impl OpsView for NodeView {
     fn health(&self) -> (Health, String) {
         let opened = self.peer.host().channels().into_iter().map(|channel| {
@@ -55,6 +80,7 @@ impl OpsView for NodeView {
                     .last_block_unix_micros
                     .map(|micros| micros / 1_000_000),
             });
+            let lag = lag.or_else(|| self.lag_behind_neighbours(&name, height));
             let problem = match channel.state() {
                 ChannelState::Stopped { why } | ChannelState::Waiting { why } => Some(why),
                 ChannelState::Running => {
@@ -100,6 +126,10 @@ impl OpsView for NodeView {
         (health, Rfc3339(now).to_string())
     }
 
+    fn gossip(&self) -> Option<serde_json::Value> {
+        self.gossip.as_ref().map(GossipHandle::json)
+    }
+
     fn metrics(&self) -> Option<String> {
         if !self.with_metrics {
             return None;
@@ -135,8 +165,15 @@ impl OpsView for NodeView {
             .into_iter()
             .chain(self.deliver.counters())
             .collect();
-        let durations = [&endorser.duration];
-        Some(MetricsPage::of(&process, &channels, &counters, &durations))
+        let gossip = self.gossip.as_ref();
+        let durations = gossip.map(GossipHandle::commit_duration);
+        let durations: Vec<_> = durations.into_iter().chain([&endorser.duration]).collect();
+        let services = ServiceMetrics {
+            counters: &counters,
+            durations: &durations,
+            readings: &gossip.map(GossipHandle::metrics).unwrap_or_default(),
+        };
+        Some(MetricsPage::of(&process, &channels, services))
     }
 }
 

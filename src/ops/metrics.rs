@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::metrics::{Counters, Durations, HistogramReading};
+use crate::metrics::{Counters, Durations, FamilyName, HistogramReading, LabelValues};
 use crate::orderer::OrdererReading;
 use crate::peer::RunnerReport;
 
@@ -28,6 +28,37 @@ pub struct ChannelMetrics {
     pub orderer: Option<OrdererReading>,
 }
 
+/// What a service read of itself, to be shown as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readings {
+    /// Whether the numbers only grow.
+    pub kind: SeriesKind,
+    /// What they are of.
+    pub name: FamilyName,
+    /// The numbers by their labels' values.
+    pub values: Vec<(LabelValues, u64)>,
+}
+
+/// What may become of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeriesKind {
+    /// It only grows.
+    Counter,
+    /// It may be anything at any time.
+    Gauge,
+}
+
+/// What services tell of themselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceMetrics<'m> {
+    /// What they count.
+    pub counters: &'m [&'m Counters],
+    /// How long it takes.
+    pub durations: &'m [&'m Durations],
+    /// What they have read.
+    pub readings: &'m [Readings],
+}
+
 /// A page that is being written.
 #[derive(Debug, Default)]
 pub struct MetricsPage(String);
@@ -38,8 +69,7 @@ impl MetricsPage {
     pub fn of(
         process: &ProcessMetrics,
         channels: &[ChannelMetrics],
-        counters: &[&Counters],
-        durations: &[&Durations],
+        services: ServiceMetrics<'_>,
     ) -> String {
         let mut page = Self::default();
         page.metric("fabric_version", "gauge", "The active version of heddle.");
@@ -49,11 +79,14 @@ impl MetricsPage {
         page.stages(channels);
         page.queues(channels);
         page.orderers(channels);
-        for counters in counters {
+        for counters in services.counters {
             page.counters(counters);
         }
-        for durations in durations {
+        for durations in services.durations {
             page.durations(durations);
+        }
+        for readings in services.readings {
+            page.readings(readings);
         }
         page.process(process);
         page.0
@@ -184,6 +217,18 @@ impl MetricsPage {
         }
     }
 
+    fn readings(&mut self, readings: &Readings) {
+        let name = readings.name;
+        let kind = match readings.kind {
+            SeriesKind::Counter => "counter",
+            SeriesKind::Gauge => "gauge",
+        };
+        self.metric(name.name, kind, name.help);
+        for (values, value) in &readings.values {
+            self.line(name.name, &labels(name.labels, values), *value);
+        }
+    }
+
     fn durations(&mut self, durations: &Durations) {
         let name = durations.name();
         self.metric(name.name, "histogram", name.help);
@@ -281,7 +326,7 @@ fn seconds(us: u64) -> String {
 mod tests {
     //! What Prometheus reads.
 
-    use super::{MetricsPage, ProcessMetrics};
+    use super::{MetricsPage, ProcessMetrics, Readings, SeriesKind, ServiceMetrics};
     use crate::metrics::{Counters, Durations, FamilyName};
 
     #[test]
@@ -300,7 +345,21 @@ mod tests {
         for us in [3, 900, 2_000_000] {
             durations.record_us(&["true"], us);
         }
-        let page = MetricsPage::of(&ProcessMetrics::default(), &[], &[&counters], &[&durations]);
+        let readings = Readings {
+            kind: SeriesKind::Gauge,
+            name: FamilyName {
+                name: "gossip_state_height",
+                help: "Height.",
+                labels: &["channel"],
+            },
+            values: vec![(vec!["one".to_owned()], 7)],
+        };
+        let services = ServiceMetrics {
+            counters: &[&counters],
+            durations: &[&durations],
+            readings: &[readings],
+        };
+        let page = MetricsPage::of(&ProcessMetrics::default(), &[], services);
         for line in [
             r#"ledger_transaction_count{channel="one",chaincode="odd \"name\"\\\n"} 3"#,
             r#"endorser_proposal_duration_bucket{success="true",le="0.000004"} 1"#,
@@ -309,6 +368,8 @@ mod tests {
             r#"endorser_proposal_duration_sum{success="true"} 2.000903"#,
             r#"endorser_proposal_duration_count{success="true"} 3"#,
             "# TYPE endorser_proposal_duration histogram",
+            r#"gossip_state_height{channel="one"} 7"#,
+            "# TYPE gossip_state_height gauge",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

@@ -10,5 +10,7 @@ mod metrics;
 mod server;
 
 pub use health::{ChannelHealth, Health, Lag};
-pub use metrics::{ChannelMetrics, MetricsPage, ProcessMetrics};
+pub use metrics::{
+    ChannelMetrics, MetricsPage, ProcessMetrics, Readings, SeriesKind, ServiceMetrics,
+};
 pub use server::{LogControl, OpsServer, OpsView};

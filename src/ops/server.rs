@@ -27,6 +27,8 @@ pub trait OpsView: Send + Sync + 'static {
     fn health(&self) -> (Health, String);
     /// The metrics page; `None` where metrics are disabled.
     fn metrics(&self) -> Option<String>;
+    /// How gossip is; `None` where there is none.
+    fn gossip(&self) -> Option<Value>;
 }
 
 /// Log levels, while the peer runs.
@@ -135,15 +137,22 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answe
                 "metrics are disabled (metrics.provider)",
             ),
         },
+        ("/gossip", &Method::GET) => match shared.view.gossip() {
+            Some(state) => json_answer(200, &state),
+            None => refused(
+                StatusCode::NOT_FOUND,
+                "the peer does not gossip: peer.gossip says nobody to call, and not where to be called",
+            ),
+        },
         ("/logspec", &Method::GET) => json_answer(200, &json!({"spec": shared.logs.spec()})),
         ("/logspec", &Method::PUT) => set_spec(&shared, request).await,
-        ("/healthz" | "/version" | "/metrics" | "/logspec", _) => refused(
+        ("/healthz" | "/version" | "/metrics" | "/gossip" | "/logspec", _) => refused(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("invalid request method: {method}"),
         ),
         _ => refused(
             StatusCode::NOT_FOUND,
-            "expected /healthz, /metrics, /logspec or /version",
+            "expected /healthz, /metrics, /gossip, /logspec or /version",
         ),
     };
     Ok(answer)

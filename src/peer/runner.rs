@@ -32,7 +32,7 @@ pub trait Feed: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// There is none now; it is tried again.
-    fn open<'c>(&self, channel: &'c Channel) -> Result<Box<dyn FeedSource + 'c>, SourceError>;
+    fn open<'c>(&self, channel: &'c Arc<Channel>) -> Result<Box<dyn FeedSource + 'c>, SourceError>;
 }
 
 /// A source that goes on after one of its blocks was refused.

@@ -9,8 +9,11 @@
 
 mod altered;
 mod bad_input;
+mod gossip;
+mod namespaces;
 mod network;
 mod node_sdk;
+mod place;
 
 use altered::altered_copy;
 use network::{Network, Peer};

@@ -11,6 +11,8 @@ use std::time::Duration;
 use heddle::proto::wire::put_varint;
 use tempfile::TempDir;
 
+use super::place::Place;
+
 const HEDDLE: &str = env!("CARGO_BIN_EXE_heddle");
 
 /// How often a height is asked for before it is given up: for a minute at least.
@@ -119,6 +121,7 @@ fn domain_of(org: &str) -> String {
 
 pub(crate) struct Network {
     folder: TempDir,
+    orderer: Place,
 }
 
 pub(crate) struct Orderer {
@@ -128,38 +131,47 @@ pub(crate) struct Orderer {
 
 pub(crate) struct Peer {
     org: String,
+    /// Its number in its organization.
+    number: usize,
+    /// `peer.gossip`, as YAML in one line.
+    gossip: String,
     root: PathBuf,
     crypto: PathBuf,
     genesis: String,
     running: Option<Running>,
-    clients: String,
+    /// For clients.
+    place: Place,
     operations: String,
     /// How many MiB its disk has, where it is one of its own.
     disk: Option<u64>,
 }
 
 impl Network {
-    /// Organizations 1 to 3 with a channel, and a fourth beside it. The orderer's port is chosen first.
+    /// Organizations 1 to 3 with a channel, and a fourth beside it.
     pub(crate) fn make() -> Self {
-        let network = Self {
-            folder: tempfile::tempdir().expect("a folder"),
-        };
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
         let org = |n: usize| {
             format!("  - {{name: Org{n}, domain: org{n}.example.com, peers: 1, users: 1}}\n")
         };
-        let orgs: String = (1..=3).map(org).collect();
+        let network = Self::of(&(1..=3).map(org).collect::<String>(), &Place::here());
+        let fourth = format!("organizations:\n{}", org(4));
+        network.netgen("net4", &fourth, &[]);
+        network
+    }
+
+    /// These organizations, a list in YAML, with a channel, and its orderer in a place.
+    pub(crate) fn of(orgs: &str, orderer: &Place) -> Self {
+        let network = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            orderer: orderer.clone(),
+        };
+        let (address, host) = (&orderer.address, orderer.host());
         let yaml = format!(
             "organizations:\n{orgs}orderers:\n  - name: Orderer\n    domain: example.com\n    \
-             nodes: [{{name: orderer, address: \"127.0.0.1:{port}\"}}]\n\
+             nodes: [{{name: orderer, address: \"{address}\"}}]\n    \
+             sans: [localhost, \"{host}\"]\n\
              channels:\n  - {{name: mychannel, batch: {{timeout: 100ms}}}}\n"
         );
         network.netgen("net", &yaml, &["--seed", "1"]);
-        let fourth = format!("organizations:\n{}", org(4));
-        network.netgen("net4", &fourth, &[]);
         network
     }
 
@@ -216,7 +228,7 @@ impl Network {
 
     /// The channel's orderer with the TLS certificate that it has in this network.
     pub(crate) fn orderer_with_tls_of(&self, net: &str) -> Orderer {
-        let mut orderer = Command::new(tool("devorderer"));
+        let mut orderer = self.orderer.command(tool("devorderer"));
         orderer.arg("start").arg("--data").arg(self.path("orderer"));
         orderer.arg("--genesis").arg(self.genesis());
         orderer
@@ -234,15 +246,14 @@ impl Network {
             bytes.extend_from_slice(block);
         }
         fs::write(&file, bytes).expect("it is written");
-        let mut giver = Command::new(tool("devorderer"));
+        let mut giver = self.orderer.command(tool("devorderer"));
         giver.arg("serve").arg("--blocks").arg(file);
         self.at_its_address(giver, "net")
     }
 
     /// Where the channel's orderer is.
     pub(crate) fn orderer_address(&self) -> String {
-        let yaml = fs::read_to_string(self.path("net.yaml")).expect("the network");
-        address_after(&yaml, "address: \"").replace(['"', '}', ']'], "")
+        self.orderer.address.clone()
     }
 
     fn at_its_address(&self, mut orderer: Command, net: &str) -> Orderer {
@@ -272,14 +283,27 @@ impl Network {
         peer
     }
 
+    /// A peer of this number in its organization, with these settings of gossip.
+    pub(crate) fn gossiping_peer(&self, who: (&str, usize), place: Place, gossip: &str) -> Peer {
+        let (org, number) = who;
+        let mut peer = self.stopped_peer(org);
+        peer.root = self.path(&format!("{org}-{number}"));
+        fs::create_dir_all(&peer.root).expect("a folder");
+        (peer.number, peer.place, peer.gossip) = (number, place, gossip.to_owned());
+        peer.start();
+        peer
+    }
+
     fn stopped_peer(&self, org: &str) -> Peer {
         let peer = Peer {
             org: org.to_owned(),
+            number: 0,
+            gossip: "{}".to_owned(),
             root: self.path(org),
             crypto: self.crypto_of(org),
             genesis: self.genesis(),
             running: None,
-            clients: "127.0.0.1:0".to_owned(),
+            place: Place::anywhere(),
             operations: "127.0.0.1:0".to_owned(),
             disk: None,
         };
@@ -354,21 +378,23 @@ impl Peer {
     pub(crate) fn start(&mut self) {
         let node = self.node_folder();
         let yaml = format!(
-            "peer:\n  id: peer0\n  listenAddress: {}\n  address: {}\n  localMspId: {}MSP\n  \
-             mspConfigPath: {node}/msp\n  fileSystemPath: {}\n  tls:\n    enabled: true\n    \
+            "peer:\n  id: peer{}\n  listenAddress: {}\n  address: {}\n  localMspId: {}MSP\n  \
+             gossip: {}\n  mspConfigPath: {node}/msp\n  fileSystemPath: {}\n  tls:\n    enabled: true\n    \
              cert: {{file: {node}/tls/server.crt}}\n    key: {{file: {node}/tls/server.key}}\n    \
              rootcert: {{file: {node}/tls/ca.crt}}\n\
              operations: {{listenAddress: {}}}\nmetrics: {{provider: prometheus}}\n",
-            self.clients,
-            self.clients,
+            self.number,
+            self.place.address,
+            self.place.address,
             self.org,
+            self.gossip,
             self.root.display(),
             self.operations,
             node = node.display(),
         );
         fs::write(self.root.join("core.yaml"), yaml).expect("it is written");
         let mut heddle = match self.disk {
-            None => Command::new(HEDDLE),
+            None => self.place.command(HEDDLE),
             Some(disk) => self.on_a_disk_of(disk),
         };
         heddle.args(["node", "start"]);
@@ -379,7 +405,7 @@ impl Peer {
             .open(self.root.join("log"));
         heddle.stderr(log.expect("a log"));
         let (running, text) = Running::start(&mut heddle, Says::Results);
-        self.clients = address_after(&text, "clients on ");
+        self.place.address = address_after(&text, "clients on ");
         self.operations = address_after(&text, "operations on ");
         self.running = Some(running);
     }
@@ -425,6 +451,10 @@ impl Peer {
         health
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) {
         self.running = None;
@@ -450,7 +480,7 @@ impl Peer {
     }
 
     fn run_as(&self, who: &str, arguments: &[&str]) -> String {
-        let mut heddle = Command::new(HEDDLE);
+        let mut heddle = self.place.command(HEDDLE);
         heddle.arg("channel").args(arguments);
         self.be(who, &mut heddle);
         outcome(&heddle.output().expect("it starts")).1
@@ -460,7 +490,7 @@ impl Peer {
     pub(crate) fn be(&self, who: &str, heddle: &mut Command) {
         let domain = domain_of(&self.org);
         let msp = self.crypto.join(format!("users/{who}@{domain}/msp"));
-        heddle.env("CORE_PEER_ADDRESS", &self.clients);
+        heddle.env("CORE_PEER_ADDRESS", &self.place.address);
         heddle.env("CORE_PEER_LOCALMSPID", format!("{}MSP", self.org));
         heddle.env("CORE_PEER_MSPCONFIGPATH", msp);
         heddle.env("CORE_PEER_TLS_ENABLED", "true");
@@ -497,6 +527,13 @@ impl Peer {
         answer
     }
 
+    /// What `heddle gossip` says of this peer: of its `members`, or of its `state`; as JSON.
+    pub(crate) fn gossip(&self, what: &str) -> String {
+        let mut heddle = self.place.command(HEDDLE);
+        heddle.args(["gossip", what, "--json"]);
+        succeed(heddle.args(["--operations", &self.operations]))
+    }
+
     /// SIGTERM.
     pub(crate) fn halt(&mut self) {
         let mut running = self.running.take().expect("it runs");
@@ -516,7 +553,7 @@ impl Peer {
         let mut heddle = Command::new(HEDDLE);
         heddle.args(["ledger", "compare", "--channel", "mychannel"]);
         heddle.arg("--data").arg(data);
-        heddle.args(["--with-peer", &with.clients]).args(more);
+        heddle.args(["--with-peer", &with.place.address]).args(more);
         self.be("Admin", &mut heddle);
         heddle.env(
             "CORE_PEER_TLS_ROOTCERT_FILE",
@@ -535,7 +572,7 @@ impl Peer {
     }
 
     fn node_folder(&self) -> PathBuf {
-        let name = format!("peer0.{}", domain_of(&self.org));
+        let name = format!("peer{}.{}", self.number, domain_of(&self.org));
         self.crypto.join("peers").join(name)
     }
 

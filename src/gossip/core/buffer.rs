@@ -72,6 +72,11 @@ impl Buffer {
         }
     }
 
+    /// An empty one of the same size.
+    pub(super) fn anew(&self, next: u64) -> Self {
+        Self::new(next, self.window)
+    }
+
     /// The next number that is needed.
     pub(super) fn next(&self) -> u64 {
         self.next

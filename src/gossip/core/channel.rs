@@ -90,7 +90,8 @@ impl Channel {
             chaincodes: Vec::new(),
             stamp: Stamp {
                 incarnation: own.stamp.incarnation,
-                sequence: 0,
+                // Newer than what was said before the channel was left.
+                sequence: now.as_micros(),
             },
             has_news: true,
             infos: Infos::default(),

@@ -61,6 +61,22 @@ impl Core {
         self.proceed(now, channel);
     }
 
+    /// The pipeline refused a block that was verified here, and begins anew behind what is durable: with
+    /// the block `number`.
+    pub fn rewound(&mut self, now: Instant, channel: &ChannelId, number: BlockNumber) {
+        let Some(joined) = self.channels.get_mut(channel) else {
+            return;
+        };
+        joined.buffer = joined.buffer.anew(number.0);
+        if joined.pulls_orderer {
+            // The orderers' client is ahead, too.
+            joined.pulls_orderer = false;
+            let channel = channel.clone();
+            self.act(Action::StopPull { channel });
+        }
+        self.proceed(now, channel);
+    }
+
     /// The orderer gave a block, which its client has verified as far as it can. False: there is no room
     /// yet; it is to be offered again once the next block is verified.
     pub fn ordered(

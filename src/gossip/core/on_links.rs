@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::{Action, CloseReason, Lane, LinkId};
+use super::blame::Offence;
 use super::members::Health;
 use super::trust::PkiId;
 use super::wire::{self, Opened};
@@ -33,6 +34,19 @@ impl Core {
     /// The connection is gone, or could not be made.
     pub fn closed(&mut self, now: Instant, link: LinkId) {
         self.drop_link(now, link);
+    }
+
+    /// A message came that is longer than its lane lets through, and was not read.
+    pub fn received_too_long(&mut self, now: Instant, link: LinkId) {
+        if self.links.get(link).is_some() {
+            self.counters.received += 1;
+            self.blame(now, link, Offence::Oversize);
+        }
+    }
+
+    /// The peer shows another certificate to TLS from now on.
+    pub fn tls_renewed(&mut self, tls: Digest) {
+        self.own.tls = tls;
     }
 
     pub(super) fn close(&mut self, now: Instant, link: LinkId, reason: CloseReason) {

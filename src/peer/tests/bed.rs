@@ -39,7 +39,7 @@ struct TestFeed(Arc<Pushed>);
 struct Source(Arc<Pushed>);
 
 impl Feed for TestFeed {
-    fn open<'c>(&self, _: &'c Channel) -> Result<Box<dyn FeedSource + 'c>, SourceError> {
+    fn open<'c>(&self, _: &'c Arc<Channel>) -> Result<Box<dyn FeedSource + 'c>, SourceError> {
         Ok(Box::new(Source(Arc::clone(&self.0))))
     }
 }
@@ -210,7 +210,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// An identity of the kit, with the key that its name stands for.
-pub(super) fn signing(org: &Organization, identity: &Identity, name: &str) -> SigningIdentity {
+pub(crate) fn signing(org: &Organization, identity: &Identity, name: &str) -> SigningIdentity {
     let Key::P256(key) = org.key_of(name) else {
         panic!("a P-256 key");
     };

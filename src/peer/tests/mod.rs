@@ -1,6 +1,6 @@
 //! What a peer's services answer, and to whom: joining, `qscc`, the rules of the channel's configuration.
 
-mod bed;
+pub(crate) mod bed;
 
 use std::time::Duration;
 
