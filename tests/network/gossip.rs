@@ -2,8 +2,9 @@
 //! others follow it, and take its place when it is gone.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use heddle::sys::clock::{Clock as _, SystemClock};
 use serde_json::Value;
 
 use super::namespaces::Namespaces;
@@ -71,6 +72,10 @@ fn peers_in_namespaces_converge_after_a_partition() {
         Ok(namespaces) => namespaces,
         Err(why) => return eprintln!("skipped: no network namespaces here ({why})"),
     };
+    if let Some(why) = &namespaces.without_netem {
+        println!("without delay and loss: {why}");
+    }
+    let clock = SystemClock::new();
     let is_full = std::env::var_os("HEDDLE_NETWORK_FULL").is_some();
     let partition = Duration::from_secs(if is_full { 30 } else { 5 });
     let mut four = Four::start(
@@ -84,28 +89,35 @@ fn peers_in_namespaces_converge_after_a_partition() {
 
     // Both that follow are cut off, from the orderer too.
     let followers = leaders.map(|leader| leader ^ 1);
-    followers.map(|at| namespaces.connect(at, false));
-    let began = Instant::now();
+    followers
+        .iter()
+        .for_each(|at| namespaces.connect(*at, false));
+    let began = clock.now();
     four.grow_without(&followers, 2);
-    thread::sleep(partition.saturating_sub(began.elapsed()));
-    followers.map(|at| namespaces.connect(at, true));
-    let healed = Instant::now();
+    thread::sleep(partition.saturating_sub(clock.now().since(began)));
+    followers
+        .iter()
+        .for_each(|at| namespaces.connect(*at, true));
+    let healed = clock.now();
     four.grow(1);
     println!(
         "after {partition:?} all have it again in {:?}",
-        healed.elapsed()
+        clock.now().since(healed)
     );
     let leaders = four.leaders();
-    println!("one leader each after {:?}", healed.elapsed());
+    println!("one leader each after {:?}", clock.now().since(healed));
     assert_eq!(four.pulling(), leaders);
 
     let (killed, successor) = (leaders[1], leaders[1] ^ 1);
     four.peers[killed].kill();
-    let killed_at = Instant::now();
+    let killed_at = clock.now();
     four.wait("another one leads", |four| {
         leads(&gossip(&four.peers[successor]))
     });
-    println!("another one leads {:?} after a kill", killed_at.elapsed());
+    println!(
+        "another one leads {:?} after a kill",
+        clock.now().since(killed_at)
+    );
     four.grow(2);
     four.peers[killed].start();
     four.grow(1);

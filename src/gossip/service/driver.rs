@@ -116,9 +116,8 @@ impl Driver {
             let wait = self.with.core.wake_at().since(self.now());
             tokio::select! {
                 Some(event) = events.recv() => self.hear(event),
-                Some(input) = inputs.recv() => match input {
-                    Input::End(ended) => break ended,
-                    input => self.take(input),
+                Some(input) = inputs.recv() => if let Some(ended) = self.take(input) {
+                    break ended;
                 },
                 () = sleep(wait) => {
                     let now = self.now();
@@ -171,7 +170,8 @@ impl Driver {
         }
     }
 
-    fn take(&mut self, input: Input) {
+    /// Deals with an input; where that is the end, returns who waits for it.
+    fn take(&mut self, input: Input) -> Option<oneshot::Sender<()>> {
         let now = self.now();
         let core = &mut self.with.core;
         match input {
@@ -207,9 +207,9 @@ impl Driver {
                 }
             }
             Input::Renewed => core.tls_renewed(self.with.tls.key_pair().certificate_hash()),
-            // The loop has dealt with it.
-            Input::End(_) => {}
+            Input::End(ended) => return Some(ended),
         }
+        None
     }
 
     fn opened(&mut self, channel: Arc<Channel>, desk: Arc<Desk>, height: BlockNumber) {

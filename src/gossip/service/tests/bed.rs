@@ -151,7 +151,7 @@ impl Bed {
     pub(super) fn order(&mut self, blocks: usize) -> Vec<Bytes> {
         let envelope = Envelope {
             payload: b"no transaction".to_vec().into(),
-            signature: b"nobody's".to_vec().into(),
+            signature: b"nobody's".to_vec(),
         };
         let envelope = envelope.encode_to_vec();
         let new = |_| Bytes::from(self.chain.block([envelope.clone()]));
@@ -321,7 +321,7 @@ pub(super) fn with_other_signature(block: &Bytes) -> Bytes {
 
 pub(super) fn with_other_link(block: &Bytes) -> Bytes {
     changed(block, |block| {
-        block.header.as_mut().unwrap().previous_hash = vec![7; 32].into();
+        block.header.as_mut().unwrap().previous_hash = vec![7; 32];
     })
 }
 
