@@ -47,7 +47,7 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
     match command {
         GossipCommand::Members(args) => {
             let state = ask(&args.operations)?;
-            let members = &state["members"];
+            let members = part(&state, "members");
             if args.json {
                 return print(&format!("{members:#}\n"));
             }
@@ -55,10 +55,10 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
         }
         GossipCommand::State(args) => {
             let state = ask(&args.peer.operations)?;
-            let channels = list(&state["channels"]);
+            let channels = list(part(&state, "channels"));
             let wanted = channels.filter(|it| {
                 let channel = args.channel.as_deref();
-                channel.is_none_or(|wanted| it["channel"] == wanted)
+                channel.is_none_or(|wanted| part(it, "channel") == wanted)
             });
             let wanted: Vec<&Value> = wanted.collect();
             if let (Some(channel), []) = (&args.channel, &wanted[..]) {
@@ -66,12 +66,17 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
                 return Err(CliError::NotGossiped { channel });
             }
             if args.peer.json {
-                let shown = json!({"pki_id": &state["pki_id"], "channels": wanted});
+                let shown = json!({"pki_id": part(&state, "pki_id"), "channels": wanted});
                 return print(&format!("{shown:#}\n"));
             }
-            print(&state_text(&wanted, &state["pki_id"]))
+            print(&state_text(&wanted, part(&state, "pki_id")))
         }
     }
+}
+
+/// What stands under a name; null where there is none.
+fn part<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
 }
 
 /// What `/gossip` says.
@@ -87,7 +92,7 @@ fn ask(operations: &str) -> Result<Value, CliError> {
     if head.starts_with("HTTP/1.1 200") {
         return Ok(body);
     }
-    Err(failed(io::Error::other(text(&body["error"]))))
+    Err(failed(io::Error::other(text(part(&body, "error")))))
 }
 
 fn get(address: &str, path: &str) -> io::Result<String> {

@@ -1,5 +1,6 @@
 //! Machines of a network, as network namespaces around one with a bridge: the test's own is not touched.
 
+use std::io::{Write as _, stderr};
 use std::process::Command;
 
 use super::place::Place;
@@ -47,7 +48,7 @@ impl Namespaces {
             ip(&format!("-n {name} link set eth0 up"))?;
             let netem = format!("-n {name} qdisc add dev eth0 root netem delay 20ms loss 1%");
             if let Err(why) = run("tc", &netem) {
-                eprintln!("without delay and loss: {why}");
+                let _ = writeln!(stderr(), "without delay and loss: {why}");
             }
         }
         Ok(namespaces)

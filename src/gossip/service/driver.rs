@@ -104,6 +104,7 @@ impl Driver {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are taken in")]
     pub(super) async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input>,

@@ -186,8 +186,10 @@ pub(super) fn metrics(state: &CoreState) -> Vec<Readings> {
 
 const NO_LABELS: &[&str] = &[];
 
-/// What is measured of a channel: name, help, and where it stands.
-const GAUGES: [(&str, &str, fn(&ChannelState) -> u64); 5] = [
+/// A gauge of a channel: name, help, and where it stands.
+type ChannelGauge = (&'static str, &'static str, fn(&ChannelState) -> u64);
+
+const GAUGES: [ChannelGauge; 5] = [
     (
         "gossip_leader_election_leader",
         "Peer is leader (1) or follower (0).",

@@ -1,5 +1,11 @@
 //! Two peers, and strangers, on one machine's network.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its bytes may be any"
+)]
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
