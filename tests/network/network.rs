@@ -350,6 +350,8 @@ impl Network {
             "-o",
             &orderer.address,
             "--tls",
+            "--connTimeout",
+            "20",
             "--cafile",
             ca,
         ];
