@@ -47,7 +47,7 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
     match command {
         GossipCommand::Members(args) => {
             let state = ask(&args.operations)?;
-            let members = field(&state, "members");
+            let members = part(&state, "members");
             if args.json {
                 return print(&format!("{members:#}\n"));
             }
@@ -55,10 +55,10 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
         }
         GossipCommand::State(args) => {
             let state = ask(&args.peer.operations)?;
-            let channels = list(field(&state, "channels"));
+            let channels = list(part(&state, "channels"));
             let wanted = channels.filter(|it| {
                 let channel = args.channel.as_deref();
-                channel.is_none_or(|wanted| *field(it, "channel") == wanted)
+                channel.is_none_or(|wanted| part(it, "channel") == wanted)
             });
             let wanted: Vec<&Value> = wanted.collect();
             if let (Some(channel), []) = (&args.channel, &wanted[..]) {
@@ -66,12 +66,17 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
                 return Err(CliError::NotGossiped { channel });
             }
             if args.peer.json {
-                let shown = json!({"pki_id": field(&state, "pki_id"), "channels": wanted});
+                let shown = json!({"pki_id": part(&state, "pki_id"), "channels": wanted});
                 return print(&format!("{shown:#}\n"));
             }
-            print(&state_text(&wanted, field(&state, "pki_id")))
+            print(&state_text(&wanted, part(&state, "pki_id")))
         }
     }
+}
+
+/// What stands under a name; null where there is none.
+fn part<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
 }
 
 /// What `/gossip` says.
@@ -87,7 +92,7 @@ fn ask(operations: &str) -> Result<Value, CliError> {
     if head.starts_with("HTTP/1.1 200") {
         return Ok(body);
     }
-    Err(failed(io::Error::other(text(field(&body, "error")))))
+    Err(failed(io::Error::other(text(part(&body, "error")))))
 }
 
 fn get(address: &str, path: &str) -> io::Result<String> {
@@ -108,24 +113,24 @@ fn members_text(members: &Value) -> String {
     let mut rows =
         vec![["MSP", "ENDPOINT", "HEALTH", "HEARD", "CONNECTED", "PKI-ID"].map(String::from)];
     rows.extend(list(members).map(|member| {
-        let internal = text(field(member, "internal_endpoint"));
+        let internal = text(&member["internal_endpoint"]);
         let endpoint = if internal.is_empty() {
-            text(field(member, "endpoint"))
+            text(&member["endpoint"])
         } else {
             internal
         };
-        let connected = if *field(member, "connected") == true {
+        let connected = if member["connected"] == true {
             "yes"
         } else {
             "no"
         };
         [
-            text(field(member, "msp")),
+            text(&member["msp"]),
             endpoint,
-            text(field(member, "health")),
-            format!("{} s ago", field(member, "heard_seconds_ago")),
+            text(&member["health"]),
+            format!("{} s ago", member["heard_seconds_ago"]),
             connected.to_owned(),
-            short(field(member, "pki_id")),
+            short(&member["pki_id"]),
         ]
     }));
     table(&rows)
@@ -134,15 +139,15 @@ fn members_text(members: &Value) -> String {
 fn state_text(channels: &[&Value], own: &Value) -> String {
     let mut out = String::new();
     for channel in channels {
-        let leader = if *field(channel, "leads") == true {
+        let leader = if channel["leads"] == true {
             "this peer".to_owned()
         } else {
-            match short(field(channel, "leader")) {
+            match short(&channel["leader"]) {
                 none if none.is_empty() => "nobody known".to_owned(),
                 name => name,
             }
         };
-        let pulls = if *field(channel, "pulls_from_orderer") == true {
+        let pulls = if channel["pulls_from_orderer"] == true {
             "pulls from an orderer"
         } else {
             "pulls from no orderer"
@@ -150,21 +155,21 @@ fn state_text(channels: &[&Value], own: &Value) -> String {
         let _ = writeln!(
             out,
             "channel {}: height {}, leader {leader}, {pulls}, {} blocks waiting",
-            text(field(channel, "channel")),
-            field(channel, "height"),
-            field(channel, "blocks_waiting"),
+            text(&channel["channel"]),
+            channel["height"],
+            channel["blocks_waiting"],
         );
         let mut rows = vec![["HEIGHT", "ENDPOINT", "PKI-ID"].map(String::from)];
         rows.push([
-            field(channel, "height").to_string(),
+            channel["height"].to_string(),
             "this peer".to_owned(),
             short(own),
         ]);
-        rows.extend(list(field(channel, "peers")).map(|peer| {
+        rows.extend(list(&channel["peers"]).map(|peer| {
             [
                 peer["height"].to_string(),
-                text(field(peer, "endpoint")),
-                short(field(peer, "pki_id")),
+                text(&peer["endpoint"]),
+                short(&peer["pki_id"]),
             ]
         }));
         out.push_str(&table(&rows));
@@ -174,11 +179,6 @@ fn state_text(channels: &[&Value], own: &Value) -> String {
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
-}
-
-/// A field of an object; null where there is none.
-fn field<'v>(value: &'v Value, name: &str) -> &'v Value {
-    value.get(name).unwrap_or(&Value::Null)
 }
 
 fn text(value: &Value) -> String {

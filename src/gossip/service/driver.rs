@@ -104,6 +104,7 @@ impl Driver {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are taken in")]
     pub(super) async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input>,
@@ -116,8 +117,9 @@ impl Driver {
             let wait = self.with.core.wake_at().since(self.now());
             tokio::select! {
                 Some(event) = events.recv() => self.hear(event),
-                Some(input) = inputs.recv() => if let Some(ended) = self.take(input) {
-                    break ended;
+                Some(input) = inputs.recv() => match input {
+                    Input::End(ended) => break ended,
+                    input => self.take(input),
                 },
                 () = sleep(wait) => {
                     let now = self.now();
@@ -170,8 +172,7 @@ impl Driver {
         }
     }
 
-    /// Deals with an input; where that is the end, returns who waits for it.
-    fn take(&mut self, input: Input) -> Option<oneshot::Sender<()>> {
+    fn take(&mut self, input: Input) {
         let now = self.now();
         let core = &mut self.with.core;
         match input {
@@ -207,9 +208,9 @@ impl Driver {
                 }
             }
             Input::Renewed => core.tls_renewed(self.with.tls.key_pair().certificate_hash()),
-            Input::End(ended) => return Some(ended),
+            // The loop has dealt with it.
+            Input::End(_) => {}
         }
-        None
     }
 
     fn opened(&mut self, channel: Arc<Channel>, desk: Arc<Desk>, height: BlockNumber) {

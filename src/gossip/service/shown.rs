@@ -186,10 +186,10 @@ pub(super) fn metrics(state: &CoreState) -> Vec<Readings> {
 
 const NO_LABELS: &[&str] = &[];
 
-type OfChannel = fn(&ChannelState) -> u64;
+/// A gauge of a channel: name, help, and where it stands.
+type ChannelGauge = (&'static str, &'static str, fn(&ChannelState) -> u64);
 
-/// What is measured of a channel: name, help, and where it stands.
-const GAUGES: [(&str, &str, OfChannel); 5] = [
+const GAUGES: [ChannelGauge; 5] = [
     (
         "gossip_leader_election_leader",
         "Peer is leader (1) or follower (0).",
