@@ -157,12 +157,17 @@ impl Bed {
     pub(super) fn push(&self, channel: &str, block: Bytes) {
         let channel = self.peer.host().channel(channel).unwrap();
         let height = channel.ledger().height();
-        self.pushed.state.lock().unwrap().0.push_back(block);
-        self.pushed.changed.notify_all();
+        self.offer(block);
         let mut heights = channel.heights();
         let runtime = runtime();
         let reached = runtime.block_on(heights.wait_for(|now| *now > height));
         drop(reached.unwrap());
+    }
+
+    /// A block for whichever channel asks.
+    pub(super) fn offer(&self, block: Bytes) {
+        self.pushed.state.lock().unwrap().0.push_back(block);
+        self.pushed.changed.notify_all();
     }
 
     /// A proposal of somebody.

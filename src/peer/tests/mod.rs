@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::host::{Denied, SignedData, unexpired};
+use crate::host::{ChannelState, Denied, SignedData, unexpired};
 use crate::ledger::Ledger;
 use crate::peer::{LedgerFolder, PeerError};
 use crate::proto::messages::common::BlockchainInfo;
 use crate::proto::messages::protos::{ChaincodeAction, ProposalResponsePayload};
 use crate::sys::clock::Clock as _;
-use crate::testing::kit::{ChannelSpec, Network, NodeRole, Seed};
+use crate::testing::kit::{ChannelSpec, Network, NodeRole, Seed, set_capabilities};
 use crate::testing::play::Play;
 use crate::types::{BlockNumber, ChannelId};
 use bed::{Bed, signing};
@@ -212,6 +212,39 @@ fn an_organization_that_was_removed_is_denied() {
         matches!(unknown, Err(Denied::UnknownResource { .. })),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn an_unknown_capability_stops_its_channel_and_no_other() {
+    let (mut play, bed) = joined();
+    let update = play.config_update(|group| {
+        let application = group.groups.get_mut("Application").unwrap();
+        set_capabilities(application, ["V9_9"]);
+    });
+    let mut draft = play.chain.draft([update]);
+    draft.last_config = draft.number;
+    bed.offer(draft.serialize().into());
+    let channel = bed.peer.host().channel("bench").unwrap();
+    let why = loop {
+        match channel.state() {
+            ChannelState::Stopped { why } => break why,
+            ChannelState::Running | ChannelState::Waiting { .. } => std::thread::yield_now(),
+        }
+    };
+    assert!(why.contains("requires capability 'V9_9'"), "{why}");
+
+    let spec = ChannelSpec {
+        channel: "other".to_owned(),
+        ..ChannelSpec::default()
+    };
+    let mut other = Play::new(Network::new(&Seed::new(1), 2, spec)).unwrap();
+    bed.peer.join(other.blocks[0].clone()).unwrap();
+    let update = other.config_update(|group| {
+        let application = group.groups.get_mut("Application").unwrap();
+        application.groups.remove("Org2");
+    });
+    other.commit_config(update).unwrap();
+    bed.push("other", other.blocks[1].clone());
 }
 
 #[test]
