@@ -152,13 +152,13 @@ fn a_full_disk_is_waited_out() {
     }
     let network = Network::make();
     let orderer = network.orderer();
-    let (other, mut peer) = (network.peer("Org1"), network.peer_on_disk("Org2", 600));
+    let (other, mut peer) = (network.peer("Org1"), network.peer_on_disk("Org2", 400));
     other.join();
     peer.join();
     update(&network, &orderer, &other, 1);
     peer.wait_for(2);
     let ballast = peer.file_on_disk("ballast");
-    fill(&ballast, 400);
+    fill(&ballast, 150);
     update(&network, &orderer, &other, 2);
     let health = peer.wait_for_health("the disk is nearly full");
     assert!(health.contains("503"), "{health}");
@@ -173,7 +173,7 @@ fn a_full_disk_is_waited_out() {
     assert_eq!(peer.wait_for(3), other.wait_for(3));
     peer.wait_for_health("\"status\":\"OK\"");
     // It ends while it waits, too.
-    fill(&ballast, 400);
+    fill(&ballast, 150);
     update(&network, &orderer, &other, 3);
     peer.wait_for_health("the disk is nearly full");
     peer.halt();
