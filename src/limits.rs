@@ -209,7 +209,14 @@ pub const FREE_DISK_WAIT: std::time::Duration = std::time::Duration::from_millis
 /// How much a segment grows at a time: syncing is far cheaper while a file's size stays.
 pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;
 
-/// Bytes of the newest blocks that the system should keep in memory, for those who follow the chain.
+/// Writes of so many bytes or more go past the system's memory of a file: for small ones, whose readers come
+/// at once, its memory is the better place.
+pub const DIRECT_WRITE_BYTES_MIN: usize = 512 << 10;
+
+/// Bytes that go to the disk at a time then; as many are kept for it.
+pub const DIRECT_WRITE_BYTES_STEP: usize = 4 << 20;
+
+/// Bytes of the newest blocks that the system may keep in memory, for those who follow the chain.
 pub const RECENT_BYTES_CACHED: u64 = 32 << 20;
 
 /// Bytes of older blocks that it is told of at a time.
@@ -463,7 +470,7 @@ pub const GOSSIP_CONTROL_BYTES_MAX: usize = 1 << 20;
 pub const GOSSIP_BLOCKS_BYTES_MAX: usize = BLOCK_BYTES_MAX + (1 << 20);
 
 /// Bytes of blocks that answer one request, unless the first alone has more.
-pub const GOSSIP_ANSWER_BYTES_MAX: usize = 16 << 20;
+pub const GOSSIP_ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Alive messages in an answer about members, and state infos in a snapshot.
 pub const GOSSIP_SNAPSHOT_MAX: usize = 512;
@@ -495,6 +502,9 @@ pub const GOSSIP_WINDOW_BLOCKS_MAX: u64 = 1000;
 /// Bytes of blocks of one channel that wait for their turn; the next needed one comes on top.
 pub const GOSSIP_BUFFER_BYTES_MAX: usize = 64 << 20;
 
+/// Of these, bytes that are fetched ahead: the memory for more is dearer than what a longer wait saves.
+pub const GOSSIP_FETCHED_BYTES_MAX: usize = 16 << 20;
+
 /// Bytes of blocks of all channels that wait for their turn.
 pub const GOSSIP_BUFFERS_BYTES_MAX: usize = 256 << 20;
 
@@ -509,9 +519,9 @@ pub const GOSSIP_HOLE_WAIT: std::time::Duration = std::time::Duration::from_secs
 pub const GOSSIP_RANGE_BLOCKS_MAX: u64 = 256;
 
 /// Requests for blocks that one channel has under way, and of these with one peer.
-pub const GOSSIP_REQUESTS_MAX: usize = 6;
+pub const GOSSIP_REQUESTS_MAX: usize = 12;
 /// See [`GOSSIP_REQUESTS_MAX`].
-pub const GOSSIP_REQUESTS_PER_PEER_MAX: usize = 2;
+pub const GOSSIP_REQUESTS_PER_PEER_MAX: usize = 4;
 
 /// Requests for blocks that are served at a time, and of these for one peer.
 pub const GOSSIP_SERVINGS_MAX: usize = 32;
@@ -555,6 +565,18 @@ pub const GOSSIP_MESSAGE_WAIT: std::time::Duration = std::time::Duration::from_s
 pub const GOSSIP_STREAM_WINDOW: u32 = 2 << 20;
 /// See [`GOSSIP_STREAM_WINDOW`].
 pub const GOSSIP_CONNECTION_WINDOW: u32 = 5 << 20;
+
+/// Buffers for messages with blocks that wait to be used again, and how large one may be for that.
+pub const GOSSIP_BUFFERS_KEPT: usize = 24;
+/// See [`GOSSIP_BUFFERS_KEPT`].
+pub const GOSSIP_BUFFER_BYTES_KEPT: usize = GOSSIP_ANSWER_BYTES_MAX + (1 << 20);
+
+/// Bytes that the system is asked to hold on the way from and to gossip's socket; it may grant less.
+pub const GOSSIP_SOCKET_BYTES: usize = 4 << 20;
+
+/// The largest packet that is tried on the way to a peer, and taken. The QUIC library gives ten of them to the
+/// system at a time, which takes 65,507 bytes: larger ones would be lost.
+pub const GOSSIP_PACKET_BYTES_MAX: u16 = 6500;
 
 /// Messages, and bytes, that wait to be sent on a connection's control stream.
 pub const GOSSIP_CONTROL_QUEUE: usize = 1024;

@@ -71,7 +71,7 @@ impl BlockFile {
             records: Records::new(path, input, limits::BLOCK_BYTES_MAX),
             consumed,
             file_len,
-            buffers: Buffers::new(),
+            buffers: Buffers::default(),
         })
     }
 }

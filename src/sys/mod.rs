@@ -4,6 +4,7 @@
 //! each wraps one system facility into a safe type and restates how its duties are met.
 
 pub mod clock;
+mod direct;
 pub mod failpoint;
 #[cfg(any(test, feature = "testing"))]
 pub mod fault;

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::direct::{Direct, Parts};
 use super::mmap::{FileMap, Frozen};
 
 /// How to open a file.
@@ -218,10 +219,14 @@ pub(super) fn open_file(path: &Path, mode: OpenMode) -> io::Result<DiskFile> {
             .truncate(true)
             .open(path),
     }?;
+    let direct = match mode {
+        OpenMode::Read => Direct::default(),
+        OpenMode::Write | OpenMode::Create => Direct::open(path),
+    };
     Ok(DiskFile {
         file,
         frozen: Frozen::default(),
-        write: Mutex::new(()),
+        write: Mutex::new(direct),
     })
 }
 
@@ -231,7 +236,7 @@ pub(super) struct DiskFile {
     file: File,
     frozen: Frozen,
     /// Held while the file's position is in use.
-    write: Mutex<()>,
+    write: Mutex<Direct>,
 }
 
 impl DiskFile {
@@ -241,6 +246,28 @@ impl DiskFile {
                 io::ErrorKind::InvalidInput,
                 "these bytes are final",
             ));
+        }
+        Ok(())
+    }
+
+    /// Writes slices through the system's memory of the file, whose position this changes.
+    fn write_buffered(&self, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+        let mut rest = slices.as_mut_slice();
+        // Without this, empty slices alone would look like a file that takes no more bytes.
+        IoSlice::advance_slices(&mut rest, 0);
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))?;
+        while !rest.is_empty() {
+            match file.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => IoSlice::advance_slices(&mut rest, count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -267,26 +294,20 @@ impl StorageFile for DiskFile {
     }
 
     fn write_at(&self, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
-        let _position = self
+        let mut direct = self
             .write
             .lock()
             .map_err(|_| io::Error::other("a writer panicked"))?;
         self.check_thawed(offset)?;
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
-        let mut rest = slices.as_mut_slice();
-        // Without this, empty slices alone would look like a file that takes no more bytes.
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            match file.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => IoSlice::advance_slices(&mut rest, count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let (first, pages) = direct.share(offset, bytes);
+        let mut parts = Parts::of(slices);
+        self.write_buffered(offset, &parts.take(first))?;
+        let mut done = first;
+        if pages > 0 {
+            done += direct.write(offset + done as u64, pages, &mut parts);
         }
-        Ok(())
+        self.write_buffered(offset + done as u64, &parts.take(bytes - done))
     }
 
     fn preallocate(&self, len: u64) -> io::Result<()> {

@@ -11,6 +11,7 @@ use super::fault::{FaultStorage, Survival};
 use super::lmdb::{Env, EnvOptions, LmdbError, OpenError};
 use super::storage::{Disk, OpenMode, Storage, lock_file};
 use super::{process, random};
+use crate::limits::{DIRECT_WRITE_BYTES_MIN, DIRECT_WRITE_BYTES_STEP};
 
 #[test]
 fn manual_clock_moves_only_when_told() {
@@ -111,6 +112,39 @@ fn write_takes_more_slices_than_the_system_does_at_once() {
         fs::read(path).unwrap(),
         [b"\0\0".to_vec(), b"abc".repeat(5000)].concat()
     );
+}
+
+/// Large writes go through another door than small ones: whatever the order, the offsets and the cuts between
+/// slices, the file has what was written last, and maps show it.
+#[test]
+fn writes_of_any_size_and_offset_are_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    let file = Disk.open(&path, OpenMode::Create).unwrap();
+    let map = file.map(32 << 20).unwrap();
+    let mut expected = Vec::new();
+    let large = DIRECT_WRITE_BYTES_MIN + DIRECT_WRITE_BYTES_STEP;
+    for (round, size) in [512, large, 3, large + 4095, 4096 * 200, 1, large]
+        .iter()
+        .enumerate()
+    {
+        let bytes: Vec<u8> = (0..*size)
+            .map(|at| (at / 7 + round * 31).to_le_bytes()[0])
+            .collect();
+        let (first, rest) = bytes.split_at(size / 3);
+        file.preallocate((expected.len() + size + 10_000) as u64)
+            .unwrap();
+        file.write_at(expected.len() as u64, &[b"", first, b"", rest])
+            .unwrap();
+        expected.extend_from_slice(&bytes);
+        file.sync_data().unwrap();
+        file.freeze(expected.len() as u64).unwrap();
+        assert!(
+            map.slice(0, expected.len()) == Some(&expected[..]),
+            "round {round}"
+        );
+    }
+    assert!(fs::read(path).unwrap()[..expected.len()] == expected);
 }
 
 #[test]
