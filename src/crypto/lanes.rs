@@ -3,9 +3,9 @@
 //! Knows nothing of what the words stand for.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_castsi256_si512,
-    _mm512_inserti64x4, _mm512_loadu_epi64, _mm512_permutex2var_epi64, _mm512_setr_epi64,
-    _mm512_shuffle_i64x2, _mm512_storeu_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m256i, __m512i, _mm256_loadu_si256, _mm512_castsi256_si512, _mm512_inserti64x4,
+    _mm512_loadu_epi64, _mm512_permutex2var_epi64, _mm512_setr_epi64, _mm512_shuffle_i64x2,
+    _mm512_storeu_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 /// Lanes of a vector.
@@ -65,14 +65,6 @@ pub(super) fn to_row(lanes: __m512i) -> Row {
 fn half_row(words: &[u64; LANES / 2]) -> __m256i {
     // SAFETY: the pointer comes from a reference to 32 bytes, and the load needs no alignment.
     unsafe { _mm256_loadu_si256(words.as_ptr().cast()) }
-}
-
-/// Calls for words that will be read, of one line of the cache.
-#[inline]
-#[expect(unsafe_code, reason = "the intrinsic takes a pointer")]
-pub(super) fn prefetch<const WORDS: usize>(words: &[u64; WORDS]) {
-    // SAFETY: a hint, which reads nothing.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(words.as_ptr().cast()) }
 }
 
 /// Lane j of vector i becomes lane i of vector j.

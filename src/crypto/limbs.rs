@@ -46,7 +46,7 @@ impl Limbs {
     }
 
     /// The sum modulo 2^256, and whether it overflowed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plus(self, other: Self) -> (Self, bool) {
         let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.0, other.0);
         let (c0, carry) = a0.carrying_add(b0, false);
@@ -57,7 +57,7 @@ impl Limbs {
     }
 
     /// The difference modulo 2^256, and whether it is negative.
-    #[inline]
+    #[inline(always)]
     pub(super) fn minus(self, other: Self) -> (Self, bool) {
         let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.0, other.0);
         let (c0, borrow) = a0.borrowing_sub(b0, false);
@@ -68,14 +68,14 @@ impl Limbs {
     }
 
     /// `self + other` modulo `modulus`; both are below it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plus_mod(self, other: Self, modulus: Self) -> Self {
         let (sum, carry) = self.plus(other);
         sum.reduced_once(carry, modulus)
     }
 
     /// `self - other` modulo `modulus`; both are below it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn minus_mod(self, other: Self, modulus: Self) -> Self {
         let (difference, borrow) = self.minus(other);
         let correction = if borrow { modulus } else { Self::ZERO };
@@ -83,7 +83,7 @@ impl Limbs {
     }
 
     /// The number with `carry` * 2^256 on top, less `modulus` where it is not below it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reduced_once(self, carry: bool, modulus: Self) -> Self {
         let (reduced, borrow) = self.minus(modulus);
         if borrow && !carry { self } else { reduced }
@@ -95,7 +95,7 @@ impl Limbs {
     }
 
     /// The product in eight limbs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn times(self, other: Self) -> [u64; 8] {
         let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.0, other.0);
         let (t0, c) = a0.carrying_mul(b0, 0);
@@ -121,7 +121,7 @@ impl Limbs {
     }
 
     /// The square in eight limbs: the products off the diagonal, twice, and those on it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn squared(self) -> [u64; 8] {
         let [a0, a1, a2, a3] = self.0;
         let (t1, c) = a0.carrying_mul(a1, 0);

@@ -52,14 +52,29 @@ impl Fp {
         self.0.is_zero()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn square(self) -> Self {
         Self(reduce(self.0.squared()))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn double(self) -> Self {
         self + self
+    }
+
+    /// `other` if so, without a branch: half of the signs of random digits would be guessed wrong, and the loads
+    /// behind them would begin later.
+    #[inline(always)]
+    pub(super) fn or_if(self, is_other: bool, other: Self) -> Self {
+        let mask = u64::from(is_other).wrapping_neg();
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.0.0, other.0.0);
+        let choose = |a: u64, b: u64| a ^ ((a ^ b) & mask);
+        Self(Limbs([
+            choose(a0, b0),
+            choose(a1, b1),
+            choose(a2, b2),
+            choose(a3, b3),
+        ]))
     }
 
     /// The inverse; zero of zero.
@@ -74,7 +89,7 @@ static INVERTER: Inverter = Inverter::new(MODULUS);
 
 impl std::ops::Add for Fp {
     type Output = Self;
-    #[inline]
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(self.0.plus_mod(other.0, MODULUS))
     }
@@ -82,7 +97,7 @@ impl std::ops::Add for Fp {
 
 impl std::ops::Sub for Fp {
     type Output = Self;
-    #[inline]
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         Self(self.0.minus_mod(other.0, MODULUS))
     }
@@ -90,7 +105,7 @@ impl std::ops::Sub for Fp {
 
 impl std::ops::Neg for Fp {
     type Output = Self;
-    #[inline]
+    #[inline(always)]
     fn neg(self) -> Self {
         Self::ZERO - self
     }
@@ -98,7 +113,7 @@ impl std::ops::Neg for Fp {
 
 impl std::ops::Mul for Fp {
     type Output = Self;
-    #[inline]
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
         Self(reduce(self.0.times(other.0)))
     }
@@ -108,7 +123,7 @@ impl std::ops::Mul for Fp {
 ///
 /// -1/p is 1 modulo 2^64, so each step's factor is the lowest limb m itself, and adding m * p clears
 /// it: m * p = m * 2^256 - m * 2^224 + m * 2^192 + m * 2^96 - m.
-#[inline]
+#[inline(always)]
 fn reduce(t: [u64; 8]) -> Limbs {
     let [t0, t1, t2, t3, t4, t5, t6, t7] = t;
     let (t1, t2, t3, t4, c4) = step(t0, t1, t2, t3, t4);
@@ -123,7 +138,7 @@ fn reduce(t: [u64; 8]) -> Limbs {
 }
 
 /// Adds `m * p` to a number whose lowest limb is `m`; the limbs above it, and what overflows.
-#[inline]
+#[inline(always)]
 fn step(m: u64, t1: u64, t2: u64, t3: u64, t4: u64) -> (u64, u64, u64, u64, bool) {
     let (low, high) = m.carrying_mul(0xffff_ffff_0000_0001, 0);
     let (t1, c) = t1.carrying_add(m << 32, false);

@@ -62,7 +62,7 @@ impl Affine {
 
     #[inline]
     pub(super) fn negated_if(self, negate: bool) -> Self {
-        let y = if negate { -self.y } else { self.y };
+        let y = self.y.or_if(negate, -self.y);
         Self { x: self.x, y }
     }
 

@@ -10,6 +10,7 @@ use super::prepare::{Answer, Sum};
 use super::table::Entry;
 use super::tree::Runs;
 use super::windows::Windows;
+use crate::crypto::prefetch::prefetch;
 
 /// Signatures whose runs are added up together: their points fit into the cache.
 const SUMS_TOGETHER: usize = 64;
@@ -33,7 +34,10 @@ fn answer_together(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
     let mut answers = Vec::with_capacity(sums.len());
     for sums in sums.chunks(SUMS_TOGETHER) {
         runs.clear();
-        for sum in sums {
+        for (at, sum) in sums.iter().enumerate() {
+            if let Some(next) = sums.get(at + 1) {
+                call_for_entries(next, generator);
+            }
             push_runs(sum, generator, &mut runs);
         }
         let mut points = runs.add_up();
@@ -56,6 +60,18 @@ fn answer_together(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
 /// Twice the total, and a point.
 fn plus(total: Option<Xyzz>, point: Affine) -> Xyzz {
     total.map_or_else(|| Xyzz::from(point), |total| total.double().plus(point))
+}
+
+/// Tables are larger than the caches near the core: the entries of one sum come while those of the sum before
+/// it are written down.
+fn call_for_entries(sum: &Sum<'_>, generator: &Windows) {
+    let _ = sum.key_entries(|entry, _| {
+        prefetch(&entry.0);
+        Some(())
+    });
+    for (entry, _) in generator.entries(&sum.of_generator).flatten() {
+        prefetch(&entry.0);
+    }
 }
 
 /// One run for each round, the last one first.
