@@ -1,10 +1,7 @@
 //! Certificate authorities and what they issue, shaped as Fabric's own tools shape it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::der::{
-    bit_string, boolean, explicit, integer, octet_string, oid, sequence, set, time, tlv,
+    bit_string, boolean, explicit, integer, octet_string, oid, pem, sequence, set, time, tlv,
     utf8_string,
 };
 use super::key::{Key, KeyKind};
@@ -202,7 +199,7 @@ impl Authority {
     #[must_use]
     pub fn root(spec: CertificateSpec) -> Self {
         let subject = spec.subject();
-        let pem = pem(&spec.certificate(&subject, &spec.key));
+        let pem = pem("CERTIFICATE", &spec.certificate(&subject, &spec.key));
         Self {
             pem,
             key: spec.key,
@@ -231,7 +228,7 @@ impl Authority {
     /// Issues a certificate, in PEM.
     #[must_use]
     pub fn issue(&self, spec: &CertificateSpec) -> Vec<u8> {
-        pem(&spec.certificate(&self.subject, &self.key))
+        pem("CERTIFICATE", &spec.certificate(&self.subject, &self.key))
     }
 }
 
@@ -246,14 +243,4 @@ fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
     }
     fields.push(octet_string(value));
     sequence(&fields)
-}
-
-fn pem(der: &[u8]) -> Vec<u8> {
-    let mut pem = b"-----BEGIN CERTIFICATE-----\n".to_vec();
-    for line in STANDARD.encode(der).as_bytes().chunks(64) {
-        pem.extend_from_slice(line);
-        pem.push(b'\n');
-    }
-    pem.extend_from_slice(b"-----END CERTIFICATE-----\n");
-    pem
 }

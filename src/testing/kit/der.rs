@@ -1,4 +1,7 @@
-//! DER, as much of it as certificates need.
+//! DER, as much of it as certificates and keys need, and PEM.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// A value with its tag and length.
 pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -69,4 +72,15 @@ pub(super) fn time(text: &str) -> Vec<u8> {
 /// The element [`tag`] of a choice, constructed.
 pub(super) fn explicit(number: u8, content: &[u8]) -> Vec<u8> {
     tlv(0xa0 | number, content)
+}
+
+/// The text form of what a label names.
+pub(super) fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+    let mut pem = format!("-----BEGIN {label}-----\n").into_bytes();
+    for line in STANDARD.encode(der).as_bytes().chunks(64) {
+        pem.extend_from_slice(line);
+        pem.push(b'\n');
+    }
+    pem.extend_from_slice(format!("-----END {label}-----\n").as_bytes());
+    pem
 }

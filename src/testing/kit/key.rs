@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ed25519_dalek::Signer as _;
 
-use super::der::{bit_string, oid, sequence};
+use super::der::{bit_string, oid, pem, sequence};
 use super::seed::Seed;
 use super::signer::{Ed25519Signer, FastSigner, Rfc6979Signer, Signer};
-use crate::crypto::SignatureHash;
+use crate::crypto::{PrivateKey, SignatureHash};
 
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const PRIME256V1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -55,11 +55,29 @@ impl Key {
     /// The public key as a certificate has it: `SubjectPublicKeyInfo`.
     #[must_use]
     pub fn public_key_info(&self) -> Vec<u8> {
-        let algorithm = match self {
+        sequence(&[self.algorithm(), bit_string(&self.public_bytes(), 0)])
+    }
+
+    /// The private key as an MSP folder's keystore has it: PKCS #8 in PEM.
+    #[must_use]
+    pub fn private_pem(&self) -> Vec<u8> {
+        pem("PRIVATE KEY", &self.private().to_pkcs8_der())
+    }
+
+    /// The key as a peer's signing identity has it.
+    #[must_use]
+    pub fn private(&self) -> PrivateKey {
+        match self {
+            Self::P256(key) => PrivateKey::p256_from(key.to_bytes().into()),
+            Self::Ed25519(key) => PrivateKey::ed25519_from(&key.to_bytes()),
+        }
+    }
+
+    fn algorithm(&self) -> Vec<u8> {
+        match self {
             Self::P256(_) => sequence(&[oid(EC_PUBLIC_KEY), oid(PRIME256V1)]),
             Self::Ed25519(_) => sequence(&[oid(ED25519)]),
-        };
-        sequence(&[algorithm, bit_string(&self.public_bytes(), 0)])
+        }
     }
 
     /// The uncompressed point, or the 32 bytes of an Ed25519 key.

@@ -18,6 +18,7 @@
 
 mod assets;
 mod cast;
+mod credential;
 mod definition;
 mod fault;
 mod label;
@@ -42,6 +43,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rayon::prelude::*;
 
+pub use credential::Credential;
 pub use fault::{Fault, UnknownFault};
 pub use label::{Kind, Label};
 pub use spec::{SpecError, WorkloadSpec};
@@ -94,6 +96,13 @@ impl Workload {
     #[must_use]
     pub fn blocks(&self) -> u64 {
         self.planner.blocks()
+    }
+
+    /// What the peers and administrators of the organizations that found the channel need to take part in it.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<Credential> {
+        let of = |member| credential::of_member(self.planner.spec(), member);
+        self.planner.network().orgs.iter().flat_map(of).collect()
     }
 
     fn make_more(&mut self) {

@@ -125,6 +125,10 @@ impl Planner {
         &self.network
     }
 
+    pub(super) fn spec(&self) -> &WorkloadSpec {
+        &self.cast.spec
+    }
+
     /// The next block; `None` after the last one.
     pub(super) fn next_block(&mut self) -> Option<BlockPlan> {
         let cast = Arc::clone(&self.cast);

@@ -33,6 +33,10 @@ struct OutputArgs {
     /// What each transaction tries and which code it gets, as JSON lines; null where nobody knows
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// MSP folders of the peers and administrators, ORG/NAME/msp, for real peers that are to join the channel: the
+    /// keys follow from the seed, and are no secret
+    #[arg(long, value_name = "FOLDER")]
+    msp: Option<PathBuf>,
     /// Threads that make transactions [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -207,6 +211,11 @@ impl Args {
     /// Where the labels go.
     pub(crate) fn labels(&self) -> Option<&Path> {
         self.output.labels.as_deref()
+    }
+
+    /// Where MSP folders go.
+    pub(crate) fn msp(&self) -> Option<&Path> {
+        self.output.msp.as_deref()
     }
 
     /// How many threads; 0 for one per core.

@@ -16,7 +16,7 @@ use heddle::queue::queue;
 use heddle::testing::workload::{MadeBlock, SpecError, Workload};
 
 use crate::args::Args;
-use crate::output::{Output, OutputError};
+use crate::output::{Output, OutputError, write_msps};
 use crate::progress::Progress;
 
 /// Blocks that are made and not yet written. When as many are waiting, making waits.
@@ -70,7 +70,11 @@ fn run(args: &Args) -> Result<(), Failure> {
         .num_threads(args.threads())
         .build()?;
     let spec = args.spec();
+    let has_node_ous = spec.node_ous;
     let mut workload = workers.install(|| Workload::new(spec))?;
+    if let Some(folder) = args.msp() {
+        write_msps(folder, &workload.credentials(), has_node_ous)?;
+    }
     let mut output = Output::create(args)?;
     let mut progress = Progress::new(workload.blocks(), args.quiet());
     let (outbox, inbox) = queue::<MadeBlock>("make_write", BLOCKS_WAITING);

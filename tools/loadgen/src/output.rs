@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use heddle::proto::wire::put_varint;
 use heddle::sys::file::create_for_writing;
-use heddle::testing::workload::{Label, MadeBlock};
+use heddle::testing::workload::{Credential, Label, MadeBlock};
 use serde::Serialize;
 
 use crate::args::Args;
@@ -34,6 +34,54 @@ pub(crate) enum OutputError {
     /// Whoever read standard output has enough.
     #[error("standard output was closed")]
     Closed,
+}
+
+/// Writes MSP folders as peers have them, without TLS authorities.
+pub(crate) fn write_msps(
+    folder: &Path,
+    credentials: &[Credential],
+    has_node_ous: bool,
+) -> Result<(), OutputError> {
+    let is_admin = |of: &Credential| of.name == "admin";
+    for own in credentials {
+        let msp = folder.join(&own.org).join(&own.name).join("msp");
+        write_file(msp.join("cacerts/ca.pem"), &own.authority)?;
+        write_file(msp.join("signcerts/cert.pem"), &own.certificate)?;
+        write_file(msp.join("keystore/priv_sk"), &own.key)?;
+        if has_node_ous {
+            write_file(msp.join("config.yaml"), NODE_OUS.as_bytes())?;
+            continue;
+        }
+        let admins = credentials
+            .iter()
+            .filter(|of| of.org == own.org && is_admin(of));
+        for admin in admins {
+            write_file(msp.join("admincerts/admin.pem"), &admin.certificate)?;
+        }
+    }
+    Ok(())
+}
+
+/// Roles by organizational unit, as the channel has them.
+const NODE_OUS: &str = "NodeOUs:
+  Enable: true
+  ClientOUIdentifier: {OrganizationalUnitIdentifier: client}
+  PeerOUIdentifier: {OrganizationalUnitIdentifier: peer}
+  AdminOUIdentifier: {OrganizationalUnitIdentifier: admin}
+  OrdererOUIdentifier: {OrganizationalUnitIdentifier: orderer}
+";
+
+fn write_file(path: PathBuf, bytes: &[u8]) -> Result<(), OutputError> {
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        create_for_writing(&path)?.write_all(bytes)
+    };
+    write().map_err(|source| OutputError::Write {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// Everything that is written.

@@ -119,3 +119,31 @@ fn errors_say_what_was_expected() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+/// What a real peer needs to be a member of the channel: its certificate is one that the channel's authority
+/// made, and its key belongs to it.
+#[test]
+fn msp_folders_are_those_of_the_channel() {
+    for (more, has_config) in [
+        ("", true),
+        ("--no-node-ous", false),
+        ("--key-kind ed25519", true),
+    ] {
+        let (_folder, file) = in_folder();
+        let arguments =
+            format!("--seed 5 --blocks 1 --txs 2 --peers 2 --orgs 2 --clients 1 {more}");
+        made(
+            &arguments,
+            &[("--out", &file("chain.pb")), ("--msp", &file("msps"))],
+        );
+        for org in ["Org1", "Org2"] {
+            for name in ["peer0", "peer1", "admin"] {
+                let msp = file("msps").join(org).join(name).join("msp");
+                let signer = heddle::msp::SigningIdentity::load(&msp, &format!("{org}MSP"));
+                assert!(signer.is_ok(), "{more} {org} {name}: {signer:?}");
+                assert_eq!(msp.join("config.yaml").exists(), has_config);
+                assert_eq!(msp.join("admincerts").exists(), !has_config);
+            }
+        }
+    }
+}
