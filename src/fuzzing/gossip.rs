@@ -214,7 +214,7 @@ pub fn gossip_core(data: &[u8]) {
 fn event(bed: &mut Bed, choices: &mut Choices<'_>) {
     let link = choices.one_of(&bed.links.clone()).copied();
     let now = bed.now;
-    match (choices.below(8), link) {
+    match (choices.below(12), link) {
         (0, _) => {
             let msp = if choices.one_in(3) { "Org2" } else { "Org1" };
             let name = choices.bytes::<2>();
@@ -225,6 +225,13 @@ fn event(bed: &mut Bed, choices: &mut Choices<'_>) {
             bed.links.retain(|other| *other != link);
             bed.core.closed(now, link);
         }
+        (8, Some(link)) => bed.core.received_too_long(now, link),
+        (9, _) => {
+            let number = BlockNumber(bed.height);
+            bed.verifying.clear();
+            bed.core.rewound(now, &bed.channel.clone(), number);
+        }
+        (10, _) => bed.core.tls_renewed(Digest([choices.byte(); 32])),
         (3, _) => {
             bed.now = now.plus(Duration::from_millis(u64::from(choices.byte()) * 100));
             bed.core.tick(bed.now);

@@ -14,6 +14,7 @@ mod namespaces;
 mod network;
 mod node_sdk;
 mod place;
+mod wires;
 
 use altered::altered_copy;
 use network::{Network, Peer};

@@ -57,6 +57,8 @@ pub(super) struct Buffer {
     window: u64,
     waiting: BTreeMap<u64, Vec<Candidate>>,
     bytes: usize,
+    /// What a block has, as the last ones were; 0 before the first one.
+    usual_bytes: usize,
     /// The giver and the block that are being verified.
     verifying: Option<Candidate>,
 }
@@ -68,6 +70,7 @@ impl Buffer {
             window: window.clamp(1, limits::GOSSIP_WINDOW_BLOCKS_MAX),
             waiting: BTreeMap::new(),
             bytes: 0,
+            usual_bytes: 0,
             verifying: None,
         }
     }
@@ -75,6 +78,12 @@ impl Buffer {
     /// An empty one of the same size.
     pub(super) fn anew(&self, next: u64) -> Self {
         Self::new(next, self.window)
+    }
+
+    /// About how many blocks have so many bytes together; at least one.
+    pub(super) fn blocks_in(&self, bytes: usize) -> u64 {
+        let blocks = bytes.checked_div(self.usual_bytes);
+        blocks.map_or(u64::MAX, |blocks| (blocks as u64).max(1))
     }
 
     /// The next number that is needed.
@@ -119,6 +128,10 @@ impl Buffer {
             return Offer::Refused;
         }
         self.bytes += bytes;
+        self.usual_bytes = match self.usual_bytes {
+            0 => bytes,
+            usual => usual / 8 * 7 + bytes / 8,
+        };
         same.push(candidate);
         Offer::Taken
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::buffer::Buffer;
 use super::election::Election;
 use super::infos::Infos;
-use super::options::GossipOptions;
+use super::options::{GossipOptions, TransferOptions};
 use super::recent::Recent;
 use super::transfer::Transfer;
 use super::trust::{MspId, PkiId};
@@ -15,6 +15,12 @@ use super::{ChannelConfig, Own};
 use crate::limits;
 use crate::proto::messages::gossip::Chaincode;
 use crate::sys::clock::Instant;
+
+/// Checks after which the orderer has been asked in vain, so that those others are not believed.
+const VAIN_CHECKS: u32 = 6;
+
+/// Checks for which they are not.
+const DISBELIEF_CHECKS: u32 = 30;
 
 /// A channel that the peer has joined.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub(super) struct CatchUp {
     pub(super) check_at: Instant,
     /// The next number at the last check.
     pub(super) next: u64,
+    /// Nobody has been heard of yet who is ahead.
+    pub(super) is_new: bool,
     /// Ranges are fetched until the channel is where others are.
     pub(super) is_on: bool,
     /// Since when a later block waits for the next one.
@@ -62,6 +70,54 @@ pub(super) struct CatchUp {
 }
 
 impl CatchUp {
+    /// Decides whether ranges are fetched: others have all blocks below `best`, here `next` is needed, and where
+    /// that `is_behind`, nobody is just giving it.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        options: &TransferOptions,
+        next: u64,
+        best: u64,
+        is_behind: bool,
+    ) {
+        // Who has just joined, or has missed more than what may be under way to it, does not wait.
+        let is_first = is_behind && std::mem::take(&mut self.is_new);
+        let is_far = best > next.saturating_add(options.buffer.max(1));
+        self.is_on |= is_behind && (is_first || is_far);
+        if now >= self.check_at {
+            self.check(now, options, next, best, is_behind);
+        }
+        self.is_on &= best > next;
+    }
+
+    fn check(
+        &mut self,
+        now: Instant,
+        options: &TransferOptions,
+        next: u64,
+        best: u64,
+        is_behind: bool,
+    ) {
+        self.check_at = now.plus(options.check_interval);
+        // The newest block may be under way to us.
+        let stands = self.next == next;
+        self.is_on |= is_behind && (stands || best > next.saturating_add(1));
+        self.next = next;
+        self.starves_since = match self.starves_since {
+            _ if !is_behind || !stands => None,
+            Some(since) => Some(since),
+            None => Some(now),
+        };
+        let vain = options.check_interval * VAIN_CHECKS;
+        let is_vain = |since: Instant| now.since(since) >= vain;
+        if self.starves_since.is_some_and(is_vain) {
+            let until = now.plus(options.check_interval * DISBELIEF_CHECKS);
+            self.vain = Some((next, until));
+            self.starves_since = None;
+            self.is_on = false;
+        }
+    }
+
     /// Whether a later block waits for the next one.
     pub(super) fn note_hole(&mut self, now: Instant, is_there: bool) {
         match (is_there, self.hole_since) {
@@ -101,11 +157,13 @@ impl Channel {
             election: Election::new(now, own.pki, options.leader, options.election),
             admitted: BTreeMap::new(),
             publish_at: now,
-            request_at: now.plus(options.request_state_info_interval),
+            // Others may be ahead: they are asked at once.
+            request_at: now,
             pull_at: now.plus(options.pull_interval),
             catch_up: CatchUp {
                 check_at: now.plus(options.transfer.check_interval / 4),
                 next: height,
+                is_new: true,
                 is_on: false,
                 hole_since: None,
                 hole_due: None,

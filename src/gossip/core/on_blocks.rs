@@ -22,12 +22,6 @@ const RANK_SUSPECT: u32 = 4;
 /// Checks in a row without progress, while others say to have more, after which the orderer is asked.
 const STARVING_CHECKS: u32 = 3;
 
-/// Checks after which the orderer has been asked in vain, so that those others are not believed.
-const VAIN_CHECKS: u32 = 6;
-
-/// Checks for which they are not.
-const DISBELIEF_CHECKS: u32 = 30;
-
 impl Core {
     /// The block is the channel's, and the pipeline has it.
     pub fn verified(&mut self, now: Instant, channel: &ChannelId, number: BlockNumber) {
@@ -136,29 +130,7 @@ impl Core {
             .is_some_and(|(at, until)| at == next && now < until);
         let best = if disbelieves { next } else { best };
         let is_behind = best > next && !joined.buffer.is_verifying();
-        if now >= catch_up.check_at {
-            catch_up.check_at = now.plus(options.check_interval);
-            // The newest block may be under way to us.
-            let stands = catch_up.next == next;
-            catch_up.is_on |= is_behind && (stands || best > next.saturating_add(1));
-            catch_up.next = next;
-            catch_up.starves_since = match catch_up.starves_since {
-                _ if !is_behind || !stands => None,
-                Some(since) => Some(since),
-                None => Some(now),
-            };
-            let vain = options.check_interval * VAIN_CHECKS;
-            if catch_up
-                .starves_since
-                .is_some_and(|since| now.since(since) >= vain)
-            {
-                let until = now.plus(options.check_interval * DISBELIEF_CHECKS);
-                catch_up.vain = Some((next, until));
-                catch_up.starves_since = None;
-                catch_up.is_on = false;
-            }
-        }
-        catch_up.is_on &= best > next;
+        catch_up.look(now, &options, next, best, is_behind);
         let is_hole_old = |since: Instant| now.since(since) >= limits::GOSSIP_HOLE_WAIT;
         let upto = match (catch_up.is_on, hole, catch_up.hole_since) {
             (true, ..) => best.min(joined.buffer.end()),
@@ -172,7 +144,11 @@ impl Core {
         let missing = (next..upto).filter(|number| buffer.lacks(*number));
         let plan = Plan {
             now,
-            batch: options.batch,
+            batch: options
+                .batch
+                .min(buffer.blocks_in(limits::GOSSIP_ANSWER_BYTES_MAX)),
+            blocks: buffer
+                .blocks_in(limits::GOSSIP_FETCHED_BYTES_MAX.saturating_sub(buffer.bytes())),
             wait: options.response_timeout,
         };
         let made = joined

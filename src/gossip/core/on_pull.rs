@@ -57,7 +57,8 @@ impl Core {
 
     /// A verified block goes to those who want it: some now, others when they pull.
     pub(super) fn spread(&mut self, channel: &ChannelId, number: u64, verified: &Candidate) {
-        if !self.options.block_gossip {
+        // What had to be fetched is no news to others.
+        if !self.options.block_gossip || matches!(verified.giver, Giver::Transfer(_)) {
             return;
         }
         let content = Content::DataMsg(DataMessage {
@@ -72,10 +73,6 @@ impl Core {
             joined
                 .recent
                 .keep(number, message.clone(), self.options.blocks_kept);
-        }
-        // What had to be fetched is no news to others.
-        if matches!(verified.giver, Giver::Transfer(_)) {
-            return;
         }
         let mut peers = self.own_org_peers(channel);
         peers.retain(|peer| Some(*peer) != verified.giver.peer());

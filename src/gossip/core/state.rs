@@ -19,6 +19,8 @@ pub struct Counters {
     pub sent: u64,
     /// Messages that were not, for want of room (`gossip_comm_overflow_count`, with the driver's).
     pub dropped: u64,
+    /// Bytes that were sent to other peers, all packets with all that is around messages: only the driver knows.
+    pub bytes_sent: u64,
     /// Messages that were not newer than what is known: replays, or what came on two ways.
     pub stale: u64,
     /// Messages that nothing is done with.

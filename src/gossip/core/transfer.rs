@@ -50,6 +50,8 @@ pub(super) struct Plan {
     pub(super) now: Instant,
     /// Blocks of one request.
     pub(super) batch: u64,
+    /// Blocks that may be under way at all.
+    pub(super) blocks: u64,
     /// How long an answer may take.
     pub(super) wait: Duration,
 }
@@ -65,7 +67,10 @@ impl Transfer {
         random: &mut Random,
     ) -> Vec<(u64, Request)> {
         let batch = plan.batch.clamp(1, limits::GOSSIP_RANGE_BLOCKS_MAX);
-        let missing: Vec<u64> = missing.filter(|number| !self.is_asked(*number)).collect();
+        let room = plan.blocks.saturating_sub(self.blocks_under_way());
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let missing = missing.filter(|number| !self.is_asked(*number));
+        let missing: Vec<u64> = missing.take(room).collect();
         let mut made = Vec::new();
         let mut rest = missing.as_slice();
         while let Some(first) = rest.first().copied()
@@ -129,6 +134,11 @@ impl Transfer {
             .values()
             .filter(|open| open.peer == peer)
             .count()
+    }
+
+    fn blocks_under_way(&self) -> u64 {
+        let lengths = self.requests.values().map(|open| &open.range);
+        lengths.map(|range| range.end() - range.start() + 1).sum()
     }
 
     fn is_asked(&self, number: u64) -> bool {
@@ -201,6 +211,7 @@ mod tests {
         Plan {
             now: at(seconds),
             batch: 10,
+            blocks: u64::MAX,
             wait: Duration::from_secs(3),
         }
     }
@@ -234,6 +245,24 @@ mod tests {
         );
         let again = transfer.ask(plan(0), 5..45, &sources, &mut random);
         assert_eq!(again, [], "all is asked for");
+    }
+
+    #[test]
+    fn no_more_is_under_way_than_there_is_room_for() {
+        let (mut transfer, mut random) = (Transfer::default(), Random::new(1));
+        let sources = [source(1, 100, 0), source(2, 100, 0)];
+        let plan = Plan {
+            blocks: 15,
+            ..plan(0)
+        };
+        let made = transfer.ask(plan, 5..45, &sources, &mut random);
+        let ranges: Vec<_> = asked(&made).into_iter().map(|(_, range)| range).collect();
+        assert_eq!(ranges, [5..=14, 15..=19]);
+        assert_eq!(transfer.ask(plan, 5..45, &sources, &mut random), []);
+        let (nonce, request) = &made[0];
+        assert!(transfer.answered(*nonce, request.peer).is_some());
+        let made = transfer.ask(plan, 20..45, &sources, &mut random);
+        assert_eq!(made[0].1.range, 20..=29);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quinn::{ReadExactError, RecvStream, SendStream, WriteError};
+use quinn::{ReadError, ReadExactError, RecvStream, SendStream, WriteError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::gossip::core::Lane;
+use crate::ingress::Buffers;
 use crate::limits;
 
 /// A message to be sent.
@@ -32,11 +33,12 @@ impl Outgoing {
     }
 }
 
-/// Room for what is being received, of all connections.
+/// Room for what is being received, of all connections, and memory that is used again.
 #[derive(Debug, Clone)]
 pub(super) struct Rooms {
     control: Arc<Semaphore>,
     blocks: Arc<Semaphore>,
+    buffers: Buffers,
 }
 
 impl Default for Rooms {
@@ -45,6 +47,10 @@ impl Default for Rooms {
         Self {
             control: room(limits::GOSSIP_CONTROL_ROOM_KIB),
             blocks: room(limits::GOSSIP_BLOCKS_ROOM_KIB),
+            buffers: Buffers::new(
+                limits::GOSSIP_BUFFERS_KEPT,
+                limits::GOSSIP_BUFFER_BYTES_KEPT,
+            ),
         }
     }
 }
@@ -58,6 +64,18 @@ impl Rooms {
         let kib = (bytes >> 10) + 1;
         Arc::clone(room).acquire_many_owned(kib).await.ok()
     }
+
+    /// An empty buffer for a message.
+    fn buffer(&self, lane: Lane, bytes: usize) -> Vec<u8> {
+        let is_pooled = lane != Lane::Control && bytes <= limits::GOSSIP_BUFFER_BYTES_KEPT;
+        let mut buffer = match is_pooled {
+            true => self.buffers.take(),
+            false => Vec::new(),
+        };
+        buffer.clear();
+        buffer.reserve_exact(bytes);
+        buffer
+    }
 }
 
 /// Why no more messages come.
@@ -67,6 +85,12 @@ pub(super) enum NoMore {
     Ended,
     /// The next message is longer than the lane lets through.
     TooLong,
+}
+
+impl From<ReadError> for NoMore {
+    fn from(_: ReadError) -> Self {
+        Self::Ended
+    }
 }
 
 impl From<ReadExactError> for NoMore {
@@ -95,9 +119,17 @@ pub(super) async fn read_message(
     rooms: &Rooms,
 ) -> Result<(Bytes, OwnedSemaphorePermit), NoMore> {
     let room = rooms.take(lane, length).await.ok_or(NoMore::Ended)?;
-    let mut bytes = vec![0; length as usize];
-    stream.read_exact(&mut bytes).await?;
-    Ok((bytes.into(), room))
+    let mut bytes = rooms.buffer(lane, length as usize);
+    while bytes.len() < length as usize {
+        let rest = length as usize - bytes.len();
+        let chunk = stream.read_chunk(rest, true).await?.ok_or(NoMore::Ended)?;
+        bytes.extend_from_slice(&chunk.bytes);
+    }
+    let bytes = match lane {
+        Lane::Control => bytes.into(),
+        Lane::Blocks | Lane::Transfer => rooms.buffers.fill(bytes),
+    };
+    Ok((bytes, room))
 }
 
 /// Writes a message; none of its pieces is copied here.

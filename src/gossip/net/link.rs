@@ -82,6 +82,11 @@ impl Link {
             .send_if_modified(|admits| !std::mem::replace(admits, true));
     }
 
+    /// Bytes of the packets that were sent.
+    pub(super) fn bytes_sent(&self) -> u64 {
+        self.quic.stats().udp_tx.bytes
+    }
+
     pub(super) fn close(self) {
         self.task.abort();
         self.quic.close(VarInt::from_u32(0), b"");

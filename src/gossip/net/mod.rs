@@ -36,9 +36,10 @@ use bytes::Bytes;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::rustls::pki_types::CertificateDer;
 use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
+    ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
+use socket2::SockRef;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -116,6 +117,8 @@ pub struct Net {
     events: mpsc::Sender<Event>,
     rooms: Rooms,
     links: BTreeMap<LinkId, State>,
+    /// Bytes that were sent on connections that are gone.
+    bytes_before: u64,
     accepting: JoinHandle<()>,
 }
 
@@ -123,6 +126,15 @@ pub struct Net {
 enum State {
     Dialing(JoinHandle<()>),
     Open(Link),
+}
+
+impl State {
+    fn bytes_sent(&self) -> u64 {
+        match self {
+            Self::Dialing(_) => 0,
+            Self::Open(open) => open.bytes_sent(),
+        }
+    }
 }
 
 impl Net {
@@ -146,9 +158,15 @@ impl Net {
         let client = QuicClientConfig::try_from(tls.client()?).map_err(|_| NetError::Suite)?;
         let mut client = ClientConfig::new(Arc::new(client));
         client.transport_config(transport);
+        // What the system holds little of is lost while this machine's cores are busy.
+        let held = SockRef::from(&socket);
+        let _ = held.set_recv_buffer_size(limits::GOSSIP_SOCKET_BYTES);
+        let _ = held.set_send_buffer_size(limits::GOSSIP_SOCKET_BYTES);
         let _inside = runtime.enter();
         let runtime_of = Arc::new(TokioRuntime);
-        let endpoint = EndpointConfig::default();
+        let mut endpoint = EndpointConfig::default();
+        // All below the largest UDP packet will do.
+        let _ = endpoint.max_udp_payload_size(limits::GOSSIP_PACKET_BYTES_MAX);
         let endpoint = Endpoint::new(endpoint, Some(server), socket, runtime_of)?;
         let accepting = runtime.spawn(accept(endpoint.clone(), events.clone()));
         Ok(Self {
@@ -158,6 +176,7 @@ impl Net {
             events,
             rooms: Rooms::default(),
             links: BTreeMap::new(),
+            bytes_before: 0,
             accepting,
         })
     }
@@ -236,7 +255,7 @@ impl Net {
 
     /// Drops a connection. No event follows but those that wait already.
     pub fn close(&mut self, link: LinkId) {
-        match self.links.remove(&link) {
+        match self.remove(link) {
             Some(State::Dialing(task)) => task.abort(),
             Some(State::Open(open)) => open.close(),
             None => {}
@@ -245,7 +264,20 @@ impl Net {
 
     /// An [`Event::Closed`] came: whether the connection was still known.
     pub fn closed(&mut self, link: LinkId) -> bool {
-        self.links.remove(&link).is_some()
+        self.remove(link).is_some()
+    }
+
+    fn remove(&mut self, link: LinkId) -> Option<State> {
+        let removed = self.links.remove(&link);
+        self.bytes_before += removed.as_ref().map_or(0, State::bytes_sent);
+        removed
+    }
+
+    /// Bytes of all packets that were sent so far.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        let now = self.links.values().map(State::bytes_sent);
+        self.bytes_before + now.sum::<u64>()
     }
 
     /// Connections that stand.
@@ -283,7 +315,10 @@ fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     let idle = IdleTimeout::try_from(limits::GOSSIP_IDLE_WAIT).ok();
     let lanes = VarInt::from_u32(3);
+    let mut packets = MtuDiscoveryConfig::default();
+    packets.upper_bound(limits::GOSSIP_PACKET_BYTES_MAX);
     transport
+        .mtu_discovery_config(Some(packets))
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(lanes)
         .datagram_receive_buffer_size(None)

@@ -335,9 +335,10 @@ impl Driver {
             }
         }
         self.ending.retain(|pull| !pull.is_over());
-        self.with
-            .state
-            .store(Some(Arc::new(self.with.core.state())));
+        let mut state = self.with.core.state();
+        state.counters.dropped += self.dropped;
+        state.counters.bytes_sent = self.net.bytes_sent();
+        self.with.state.store(Some(Arc::new(state)));
     }
 
     // Actions.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gossip::core::{ChannelState, CoreState, Health, PkiId};
+use crate::gossip::core::{ChannelState, CoreState, Counters, Health, PkiId};
 use crate::metrics::{Durations, FamilyName, LabelValues};
 use crate::ops::{Readings, SeriesKind};
 use crate::sys::clock::Instant;
@@ -68,76 +68,85 @@ fn endpoint(state: &CoreState, peer: PkiId) -> Option<&str> {
     Some(internal.unwrap_or(&member.endpoint))
 }
 
+/// A counter: name, help, and where it stands.
+type CounterOf = (&'static str, &'static str, fn(&Counters) -> u64);
+
+const COUNTERS: [CounterOf; 14] = [
+    (
+        "gossip_comm_messages_received",
+        "Number of messages received.",
+        |all| all.received,
+    ),
+    (
+        "gossip_comm_messages_sent",
+        "Number of messages sent.",
+        |all| all.sent,
+    ),
+    (
+        "gossip_comm_overflow_count",
+        "Number of messages dropped, as a queue was full.",
+        |all| all.dropped,
+    ),
+    (
+        "heddle_gossip_bytes_sent",
+        "Number of bytes sent, in all packets.",
+        |all| all.bytes_sent,
+    ),
+    (
+        "heddle_gossip_messages_stale",
+        "Messages that told nothing new.",
+        |all| all.stale,
+    ),
+    (
+        "heddle_gossip_blocks_known",
+        "Blocks that were there already.",
+        |all| all.duplicates,
+    ),
+    (
+        "heddle_gossip_blocks_refused",
+        "Blocks for which there was no room yet.",
+        |all| all.refused,
+    ),
+    (
+        "heddle_gossip_blocks_verified",
+        "Blocks that were the channel's.",
+        |all| all.blocks_verified,
+    ),
+    (
+        "heddle_gossip_blocks_rejected",
+        "Blocks that were not.",
+        |all| all.blocks_rejected,
+    ),
+    (
+        "heddle_gossip_blocks_pushed",
+        "Blocks pushed to other peers.",
+        |all| all.blocks_pushed,
+    ),
+    (
+        "heddle_gossip_ranges_asked",
+        "Ranges of blocks asked of other peers.",
+        |all| all.ranges_asked,
+    ),
+    (
+        "heddle_gossip_ranges_served",
+        "Ranges of blocks given to other peers.",
+        |all| all.ranges_served,
+    ),
+    (
+        "heddle_gossip_handshakes_refused",
+        "Connections whose other end did not prove who it is.",
+        |all| all.handshakes_refused,
+    ),
+    (
+        "heddle_gossip_bans",
+        "Times that a peer was banned.",
+        |all| all.bans,
+    ),
+];
+
 /// The counters: metrics' names, what they say, and how often.
-fn counters(state: &CoreState) -> [(&'static str, &'static str, u64); 13] {
-    let counters = &state.counters;
-    [
-        (
-            "gossip_comm_messages_received",
-            "Number of messages received.",
-            counters.received,
-        ),
-        (
-            "gossip_comm_messages_sent",
-            "Number of messages sent.",
-            counters.sent,
-        ),
-        (
-            "gossip_comm_overflow_count",
-            "Number of messages dropped, as a queue was full.",
-            counters.dropped,
-        ),
-        (
-            "heddle_gossip_messages_stale",
-            "Messages that told nothing new.",
-            counters.stale,
-        ),
-        (
-            "heddle_gossip_blocks_known",
-            "Blocks that were there already.",
-            counters.duplicates,
-        ),
-        (
-            "heddle_gossip_blocks_refused",
-            "Blocks for which there was no room yet.",
-            counters.refused,
-        ),
-        (
-            "heddle_gossip_blocks_verified",
-            "Blocks that were the channel's.",
-            counters.blocks_verified,
-        ),
-        (
-            "heddle_gossip_blocks_rejected",
-            "Blocks that were not.",
-            counters.blocks_rejected,
-        ),
-        (
-            "heddle_gossip_blocks_pushed",
-            "Blocks pushed to other peers.",
-            counters.blocks_pushed,
-        ),
-        (
-            "heddle_gossip_ranges_asked",
-            "Ranges of blocks asked of other peers.",
-            counters.ranges_asked,
-        ),
-        (
-            "heddle_gossip_ranges_served",
-            "Ranges of blocks given to other peers.",
-            counters.ranges_served,
-        ),
-        (
-            "heddle_gossip_handshakes_refused",
-            "Connections whose other end did not prove who it is.",
-            counters.handshakes_refused,
-        ),
-        (
-            "heddle_gossip_bans",
-            "Times that a peer was banned.",
-            counters.bans,
-        ),
-    ]
+fn counters(state: &CoreState) -> [(&'static str, &'static str, u64); COUNTERS.len()] {
+    COUNTERS.map(|(name, help, count)| (name, help, count(&state.counters)))
 }
 
 /// How long blocks take to become durable once they are verified; no series yet.

@@ -52,6 +52,8 @@ pub(crate) struct Disk {
     /// What the pipeline has.
     pub(crate) next: u64,
     last: [u8; 32],
+    /// The pipeline's run.
+    run: u32,
     session: Option<Session>,
 }
 
@@ -157,21 +159,37 @@ impl World {
         peer.core = Some(core);
         peer.wakes_at = None;
         for channel in 0..self.channels.len() {
-            let disk = &mut self.peers[at].disks[channel];
-            if !disk.joined {
+            if !self.peers[at].disks[channel].joined {
                 continue;
             }
-            // What the pipeline had is lost; the disk is not.
-            disk.next = disk.durable;
-            disk.session = None;
-            let before = disk.durable.checked_sub(1);
-            let last = before.and_then(|last| self.chains[channel].block(last));
-            disk.last = last.map_or([0; 32], |block| chain::hash(block));
-            let height = BlockNumber(disk.durable);
+            let height = self.empty_pipeline(at, channel);
+            self.peers[at].disks[channel].session = None;
             let (id, config) = (self.channels[channel].clone(), self.config());
             self.with_core(at, |core| core.join(now, id, config, height));
         }
         self.with_core(at, |_| ());
+    }
+
+    /// What the pipeline had is lost; the disk is not. The number that is due then.
+    fn empty_pipeline(&mut self, at: usize, channel: usize) -> BlockNumber {
+        let disk = &mut self.peers[at].disks[channel];
+        disk.next = disk.durable;
+        disk.run += 1;
+        let before = disk.durable.checked_sub(1);
+        let last = before.and_then(|last| self.chains[channel].block(last));
+        disk.last = last.map_or([0; 32], |block| chain::hash(block));
+        BlockNumber(disk.durable)
+    }
+
+    /// The pipelines of a peer refuse what they have, and begin anew.
+    pub(crate) fn rewind(&mut self, at: usize) {
+        for channel in 0..self.channels.len() {
+            if self.peers[at].core.is_some() && self.peers[at].disks[channel].joined {
+                let number = self.empty_pipeline(at, channel);
+                let (now, id) = (self.now, self.channels[channel].clone());
+                self.with_core(at, |core| core.rewound(now, &id, number));
+            }
+        }
     }
 
     fn options_of(&self, at: usize) -> GossipOptions {
@@ -296,12 +314,18 @@ impl World {
             peer,
             life: self.peers[peer].life,
             channel: found.unwrap_or(0),
+            run: self.peers[peer].disks[found.unwrap_or(0)].run,
         }
     }
 
     fn is_current(&self, at: At) -> bool {
         let peer = &self.peers[at.peer];
         peer.core.is_some() && peer.life == at.life
+    }
+
+    /// Whether the channel's pipeline is still the same, too.
+    fn is_in_run(&self, at: At) -> bool {
+        self.is_current(at) && self.peers[at.peer].disks[at.channel].run == at.run
     }
 
     // Connections.
@@ -417,7 +441,7 @@ impl World {
     }
 
     pub(crate) fn checked(&mut self, at: At, number: u64, block: &Bytes) {
-        if !self.is_current(at) {
+        if !self.is_in_run(at) {
             return;
         }
         self.note(6, at.peer, block);
@@ -439,7 +463,7 @@ impl World {
     }
 
     pub(crate) fn durable(&mut self, at: At, height: u64) {
-        if !self.is_current(at) {
+        if !self.is_in_run(at) {
             return;
         }
         self.note(7, at.peer, &height.to_le_bytes());
@@ -473,6 +497,7 @@ impl World {
                         peer,
                         life,
                         channel,
+                        run: self.peers[peer].disks[channel].run,
                     };
                     let wait = self.net.delay(&mut self.random);
                     let session = session.id;

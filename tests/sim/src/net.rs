@@ -209,10 +209,11 @@ pub(crate) enum Event {
     Heal,
 }
 
-/// A life of a peer, and one of its channels by number.
+/// A life of a peer, one of its channels by number, and a run of its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct At {
     pub(crate) peer: usize,
     pub(crate) life: u64,
     pub(crate) channel: usize,
+    pub(crate) run: u32,
 }

@@ -66,6 +66,8 @@ pub(crate) enum Fault {
     OrdererBack(usize),
     /// A peer's certificate is revoked.
     Revoke(usize),
+    /// A peer's pipelines refuse what they have, and begin anew.
+    Rewind(usize),
     /// The inner channel loses its last organization.
     Expel,
 }
@@ -188,6 +190,10 @@ fn faults(random: &mut Random, peers: &[PeerPlan], heals_at: Instant) -> Vec<(In
     if random.below(6) == 0 {
         let at = Instant::from_micros(random.below(heals_at.as_micros()));
         faults.push((at, Fault::Expel));
+    }
+    if random.below(4) == 0 {
+        let at = Instant::from_micros(random.below(heals_at.as_micros()));
+        faults.push((at, Fault::Rewind(draw(random, peers.len() as u64))));
     }
     faults.sort_by_key(|(at, _)| *at);
     faults

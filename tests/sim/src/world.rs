@@ -305,6 +305,7 @@ impl World {
             Fault::OrdererBack(at) => {
                 self.orderer_gone.remove(&at);
             }
+            Fault::Rewind(at) => self.rewind(at),
             Fault::Revoke(at) => {
                 self.truth.revoked.insert(self.peers[at].pki());
                 self.tell_of_views();

@@ -28,8 +28,8 @@ commands:
   test    the tests alone
   bench   what a transaction costs, stage by stage: [--txs N] [--json] [--svg FILE]
   catch-up
-          a peer that joins and gets its blocks from an orderer, beside import of the same blocks:
-          [--blocks N] [--txs N] [--rounds N] [--profile NAME]
+          a peer that joins and gets its blocks, beside import of the same blocks:
+          [--from orderer|peers] [--blocks N] [--txs N] [--rounds N] [--profile NAME]
   scaling what more cores would give, simulated: [--figures FILE]... [--cores N,N...]
           [--svg FILE]; without files it imports chains of three block sizes
   fuzz    fuzz targets, all or some, for so long each: [--minutes N] [TARGET...]

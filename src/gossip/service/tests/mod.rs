@@ -1,6 +1,6 @@
 //! Peers with ledgers that gossip over one machine's network; an orderer is a list of blocks.
 
-mod bed;
+mod altered;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,14 @@ use crate::host::Channel;
 use crate::ingress::BlockSource as _;
 use crate::peer::FeedSource as _;
 use crate::pipeline::IngestDoor;
+use crate::testing::gossip::{Bed, fast};
 use crate::types::BlockNumber;
 use crate::verify::ChainTip;
-use bed::{Bed, with_other_data, with_other_link, with_other_signature};
+use altered::{with_other_data, with_other_link, with_other_signature};
 
 #[test]
 fn one_peer_pulls_and_the_others_have_its_blocks() {
-    let mut bed = Bed::new();
+    let mut bed = Bed::new(fast());
     let leader = bed.peer("peer0", LeaderMode::Always, &[]);
     let follower = bed.peer("peer1", LeaderMode::Never, &[leader]);
     bed.join(leader);
@@ -52,7 +53,7 @@ fn one_peer_pulls_and_the_others_have_its_blocks() {
 
 #[test]
 fn a_peer_without_others_pulls_for_itself_again_and_again() {
-    let mut bed = Bed::new();
+    let mut bed = Bed::new(fast());
     let alone = bed.peer("peer0", LeaderMode::Always, &[]);
     bed.join(alone);
     // More than the core takes at once.
@@ -120,7 +121,7 @@ impl<'c> Offering<'c> {
 
 #[test]
 fn what_is_not_the_channels_next_block_is_refused() {
-    let mut bed = Bed::new();
+    let mut bed = Bed::new(fast());
     let peer = bed.peer("peer0", LeaderMode::Never, &[]);
     bed.join(peer);
     let blocks = bed.order(2);

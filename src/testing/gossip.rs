@@ -1,6 +1,13 @@
-//! Peers of one organization, and an orderer.
+//! Peers of one organization that gossip over one machine's network, and an orderer that is a list of blocks.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "whoever uses this fails by panicking"
+)]
 
+use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -10,19 +17,20 @@ use prost::Message as _;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::kit::{Chain, ChannelSpec, KeyKind, Network, NodeRole, Organization, Seed};
 use crate::gossip::core::{CoreState, GossipOptions, LeaderMode, TransferOptions};
 use crate::gossip::service::{Gossip, GossipSetup, Orderers, Prepared};
 use crate::host::{Channel, LocalAccess};
 use crate::ingress::{BlockSource, EndSource, SourceError};
-use crate::peer::tests::bed::signing;
+use crate::msp::SigningIdentity;
 use crate::peer::{Feed, FeedSource, Peer, PeerOptions};
-use crate::proto::messages::common::{Block, Envelope};
+use crate::proto::messages::common::Envelope;
+use crate::proto::messages::msp::SerializedIdentity;
 use crate::sys::clock::{Clock, SystemClock};
-use crate::testing::kit::{Chain, ChannelSpec, Network, NodeRole, Seed};
-use crate::tls::KeyPair;
-use crate::tls::tests::kit::{Authority, Folder, Wanted, certificates};
+use crate::tls::{KeyPair, read_authorities};
 use crate::types::ChannelId;
 use crate::verify::ChainTip;
+use crate::x509::{Certificate, pem};
 
 const CHANNEL: &str = "mychannel";
 
@@ -31,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Blocks in the order of their numbers.
 #[derive(Debug, Default)]
-pub(super) struct TestOrderers {
+pub struct TestOrderers {
     blocks: Mutex<Vec<Bytes>>,
     came: Condvar,
     opened: AtomicUsize,
@@ -50,7 +58,8 @@ struct Ender(Arc<TestOrderers>, Arc<Mutex<bool>>);
 
 impl TestOrderers {
     /// How many have asked for blocks.
-    pub(super) fn pulled_by(&self) -> usize {
+    #[must_use]
+    pub fn pulled_by(&self) -> usize {
         self.opened.load(Ordering::SeqCst)
     }
 }
@@ -112,18 +121,23 @@ struct Member {
 }
 
 /// A channel, and peers of its first organization.
-pub(super) struct Bed {
+pub struct Bed {
     network: Network,
     chain: Chain,
-    pub(super) orderers: Arc<TestOrderers>,
-    authority: Authority,
+    /// Where the blocks are.
+    pub orderers: Arc<TestOrderers>,
+    tls: Organization,
+    files: TempDir,
+    options: GossipOptions,
     runtime: Runtime,
     members: Vec<Option<Member>>,
     addresses: Vec<String>,
 }
 
 impl Bed {
-    pub(super) fn new() -> Self {
+    /// Without peers yet; `options` are those of all, but for what tells them apart.
+    #[must_use]
+    pub fn new(options: GossipOptions) -> Self {
         let spec = ChannelSpec {
             channel: CHANNEL.to_owned(),
             ..ChannelSpec::default()
@@ -136,7 +150,9 @@ impl Bed {
             network,
             chain,
             orderers: Arc::new(orderers),
-            authority: Authority::root("tls-root"),
+            tls: Organization::new("TLS", KeyKind::P256, &Seed::new(8)),
+            files: tempfile::tempdir().unwrap(),
+            options,
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -148,9 +164,14 @@ impl Bed {
     }
 
     /// So many more blocks, of one transaction each that is not valid.
-    pub(super) fn order(&mut self, blocks: usize) -> Vec<Bytes> {
+    pub fn order(&mut self, blocks: usize) -> Vec<Bytes> {
+        self.order_large(blocks, 14)
+    }
+
+    /// The same, with so many bytes in each transaction.
+    pub fn order_large(&mut self, blocks: usize, bytes: usize) -> Vec<Bytes> {
         let envelope = Envelope {
-            payload: b"no transaction".to_vec().into(),
+            payload: vec![0xff; bytes].into(),
             signature: b"nobody's".to_vec(),
         };
         let envelope = envelope.encode_to_vec();
@@ -161,12 +182,28 @@ impl Bed {
         new
     }
 
-    pub(super) fn peer(&mut self, name: &str, leader: LeaderMode, knows: &[usize]) -> usize {
+    /// A peer that calls those that it knows.
+    pub fn peer(&mut self, name: &str, leader: LeaderMode, knows: &[usize]) -> usize {
         self.peer_at(name, leader, knows, tempfile::tempdir().unwrap())
     }
 
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.files.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// What a peer shows in TLS.
+    fn key_pair(&self, name: &str) -> KeyPair {
+        let shown = self.tls.enroll_with(name, &[], |_| {});
+        let shown = SerializedIdentity::decode(shown.serialized()).unwrap();
+        let cert = self.file(&format!("{name}.crt"), &shown.id_bytes);
+        let key = self.tls.key_of(name).private_pem();
+        KeyPair::load(cert, self.file(&format!("{name}.key"), &key)).unwrap()
+    }
+
     /// A peer with what is in a folder.
-    pub(super) fn peer_at(
+    pub fn peer_at(
         &mut self,
         name: &str,
         leader: LeaderMode,
@@ -174,27 +211,23 @@ impl Bed {
         folder: TempDir,
     ) -> usize {
         let own = &self.network.orgs[0].organization;
-        let identity = own.enroll(name, NodeRole::Peer);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let local = || LocalAccess::new(&own.msp_config()).unwrap();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap().to_string();
-        let files = Folder::new();
-        let issued = self.authority.issue(&Wanted {
-            name,
-            ..Wanted::default()
-        });
-        let (cert, key) = files.write_pair(&issued);
+        let known = knows.iter().map(|at| self.addresses[*at].as_str().into());
+        let authority = self.file("ca.crt", &self.tls.authority.pem);
         let setup = GossipSetup {
-            options: options(
+            options: GossipOptions {
+                bootstrap: known.collect(),
+                endpoint: address.as_str().into(),
                 leader,
-                &address,
-                knows.iter().map(|at| &*self.addresses[*at]),
-            ),
+                ..self.options.clone()
+            },
             local: local(),
-            signer: Arc::new(signing(own, &identity, name)),
-            key_pair: Arc::new(KeyPair::load(cert, key).unwrap()),
-            authorities: certificates(&self.authority.pem),
+            signer: Arc::new(signing(own, name)),
+            key_pair: Arc::new(self.key_pair(name)),
+            authorities: read_authorities(&[authority]).unwrap(),
             orderers: Arc::new(List(Arc::clone(&self.orderers))),
             clock: Arc::clone(&clock),
         };
@@ -219,17 +252,20 @@ impl Bed {
         self.members[at].as_ref().unwrap()
     }
 
-    pub(super) fn join(&self, at: usize) {
+    /// Has a peer join the channel.
+    pub fn join(&self, at: usize) {
         let genesis = self.orderers.blocks.lock().unwrap()[0].clone();
         self.member(at).peer.join(genesis).unwrap();
     }
 
-    pub(super) fn channel(&self, at: usize) -> Arc<Channel> {
+    /// The channel of a peer that has joined it.
+    #[must_use]
+    pub fn channel(&self, at: usize) -> Arc<Channel> {
         self.member(at).peer.host().channel(CHANNEL).unwrap()
     }
 
     /// Waits until these have a height and the same block on top.
-    pub(super) fn all_at(&self, peers: &[usize], height: u64) {
+    pub fn all_at(&self, peers: &[usize], height: u64) {
         let mut tops = Vec::new();
         for at in peers {
             let channel = self.channel(*at);
@@ -253,13 +289,14 @@ impl Bed {
     }
 
     /// How a peer's gossip is, once it has looked.
-    pub(super) fn state(&self, at: usize) -> Arc<CoreState> {
+    #[must_use]
+    pub fn state(&self, at: usize) -> Arc<CoreState> {
         std::thread::sleep(crate::limits::GOSSIP_STATE_AGE * 2);
         self.member(at).gossip.handle().state().unwrap()
     }
 
     /// Ends a peer: its folder, for another one.
-    pub(super) fn end(&mut self, at: usize) -> TempDir {
+    pub fn end(&mut self, at: usize) -> TempDir {
         let member = self.members[at].take().unwrap();
         self.runtime.block_on(member.gossip.end());
         member.peer.end();
@@ -277,17 +314,21 @@ impl Drop for Bed {
     }
 }
 
+/// A peer's identity.
+fn signing(own: &Organization, name: &str) -> SigningIdentity {
+    let identity = own.enroll(name, NodeRole::Peer);
+    let serialized = SerializedIdentity::decode(identity.serialized()).unwrap();
+    let der = pem::first_block(&serialized.id_bytes).unwrap().bytes;
+    let certificate = Certificate::parse(&der).unwrap();
+    let key = own.key_of(name).private();
+    SigningIdentity::new(&own.msp_id, &serialized.id_bytes, certificate, key)
+}
+
 /// Fabric's, but faster.
-fn options<'a>(
-    leader: LeaderMode,
-    address: &str,
-    bootstrap: impl Iterator<Item = &'a str>,
-) -> GossipOptions {
+#[must_use]
+pub fn fast() -> GossipOptions {
     let fast = Duration::from_millis(200);
     GossipOptions {
-        bootstrap: bootstrap.map(Into::into).collect(),
-        endpoint: address.into(),
-        leader,
         pull_interval: fast,
         request_state_info_interval: fast,
         publish_state_info_interval: fast,
@@ -301,32 +342,4 @@ fn options<'a>(
         },
         ..GossipOptions::default()
     }
-}
-
-fn changed(block: &Bytes, change: impl FnOnce(&mut Block)) -> Bytes {
-    let mut block = Block::decode(block.clone()).unwrap();
-    change(&mut block);
-    block.encode_to_vec().into()
-}
-
-pub(super) fn with_other_signature(block: &Bytes) -> Bytes {
-    changed(block, |block| {
-        let signatures = &mut block.metadata.as_mut().unwrap().metadata[0];
-        let last = signatures.len() - 1;
-        let mut changed = signatures.to_vec();
-        changed[last] ^= 1;
-        *signatures = changed.into();
-    })
-}
-
-pub(super) fn with_other_link(block: &Bytes) -> Bytes {
-    changed(block, |block| {
-        block.header.as_mut().unwrap().previous_hash = vec![7; 32];
-    })
-}
-
-pub(super) fn with_other_data(block: &Bytes) -> Bytes {
-    changed(block, |block| {
-        block.data.as_mut().unwrap().data[0] = b"something else".to_vec().into();
-    })
 }
