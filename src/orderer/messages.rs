@@ -34,10 +34,8 @@ pub(super) enum FramingError {
 pub(super) enum End {
     /// What came is no message that was asked for.
     Framing(FramingError),
-    /// The call has ended, well or not.
+    /// The call has ended, well or not, or its connection has.
     Status(Status),
-    /// The connection has.
-    Broken(Status),
 }
 
 /// The messages of one answer.
@@ -64,7 +62,7 @@ impl Messages {
             if let Some(message) = message.map_err(End::Framing)? {
                 return Ok(message);
             }
-            let frame = self.body.frame().await.transpose().map_err(End::Broken)?;
+            let frame = self.body.frame().await.transpose().map_err(End::Status)?;
             let Some(frame) = frame else {
                 return Err(End::Status(Status::ok("")));
             };

@@ -132,7 +132,7 @@ impl Stream {
                 Err(End::Status(status)) if status.code() == Code::Ok => {
                     return Event::Failed(Trouble::Ended);
                 }
-                Err(End::Status(status) | End::Broken(status)) => return ended(&status),
+                Err(End::Status(status)) => return ended(&status),
             };
             match (answer, self.content) {
                 (Answer::Block(block), Content::Blocks) => {

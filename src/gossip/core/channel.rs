@@ -69,42 +69,38 @@ pub(super) struct CatchUp {
     pub(super) vain: Option<(u64, Instant)>,
 }
 
+/// How far the channel is, and others are.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// The number that is needed here.
+    pub(super) next: u64,
+    /// Others have all blocks below.
+    pub(super) best: u64,
+    /// They have the next one, and nobody is just giving it.
+    pub(super) is_behind: bool,
+}
+
 impl CatchUp {
-    /// Decides whether ranges are fetched: others have all blocks below `best`, here `next` is needed, and where
-    /// that `is_behind`, nobody is just giving it.
-    pub(super) fn look(
-        &mut self,
-        now: Instant,
-        options: &TransferOptions,
-        next: u64,
-        best: u64,
-        is_behind: bool,
-    ) {
+    /// Decides whether ranges are fetched.
+    pub(super) fn look(&mut self, now: Instant, options: &TransferOptions, at: &Standing) {
         // Who has just joined, or has missed more than what may be under way to it, does not wait.
-        let is_first = is_behind && std::mem::take(&mut self.is_new);
-        let is_far = best > next.saturating_add(options.buffer.max(1));
-        self.is_on |= is_behind && (is_first || is_far);
+        let is_first = at.is_behind && std::mem::take(&mut self.is_new);
+        let is_far = at.best > at.next.saturating_add(options.buffer.max(1));
+        self.is_on |= at.is_behind && (is_first || is_far);
         if now >= self.check_at {
-            self.check(now, options, next, best, is_behind);
+            self.check(now, options, at);
         }
-        self.is_on &= best > next;
+        self.is_on &= at.best > at.next;
     }
 
-    fn check(
-        &mut self,
-        now: Instant,
-        options: &TransferOptions,
-        next: u64,
-        best: u64,
-        is_behind: bool,
-    ) {
+    fn check(&mut self, now: Instant, options: &TransferOptions, at: &Standing) {
         self.check_at = now.plus(options.check_interval);
         // The newest block may be under way to us.
-        let stands = self.next == next;
-        self.is_on |= is_behind && (stands || best > next.saturating_add(1));
-        self.next = next;
+        let stands = self.next == at.next;
+        self.is_on |= at.is_behind && (stands || at.best > at.next.saturating_add(1));
+        self.next = at.next;
         self.starves_since = match self.starves_since {
-            _ if !is_behind || !stands => None,
+            _ if !at.is_behind || !stands => None,
             Some(since) => Some(since),
             None => Some(now),
         };
@@ -112,7 +108,7 @@ impl CatchUp {
         let is_vain = |since: Instant| now.since(since) >= vain;
         if self.starves_since.is_some_and(is_vain) {
             let until = now.plus(options.check_interval * DISBELIEF_CHECKS);
-            self.vain = Some((next, until));
+            self.vain = Some((at.next, until));
             self.starves_since = None;
             self.is_on = false;
         }

@@ -3,6 +3,7 @@
 use super::action::{Action, Lane};
 use super::blame::Offence;
 use super::buffer::{Giver, Offer};
+use super::channel::Standing;
 use super::members::Health;
 use super::transfer::{Plan, Request, Source};
 use super::wire;
@@ -130,7 +131,12 @@ impl Core {
             .is_some_and(|(at, until)| at == next && now < until);
         let best = if disbelieves { next } else { best };
         let is_behind = best > next && !joined.buffer.is_verifying();
-        catch_up.look(now, &options, next, best, is_behind);
+        let at = Standing {
+            next,
+            best,
+            is_behind,
+        };
+        catch_up.look(now, &options, &at);
         let is_hole_old = |since: Instant| now.since(since) >= limits::GOSSIP_HOLE_WAIT;
         let upto = match (catch_up.is_on, hole, catch_up.hole_since) {
             (true, ..) => best.min(joined.buffer.end()),
