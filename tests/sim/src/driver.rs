@@ -97,9 +97,10 @@ impl Peer {
             joined: joined(orgs),
             ..Disk::default()
         });
+        let shown = if sabotage == Sabotage::Binding { 0 } else { at };
         Self {
             at,
-            tls: sha256(format!("TLS certificate of peer{at}").as_bytes()),
+            tls: sha256(format!("TLS certificate of peer{shown}").as_bytes()),
             disks: disks.collect(),
             view,
             view_since: Instant::default(),

@@ -58,6 +58,8 @@ pub enum Sabotage {
     Expiry,
     /// Every block is stored.
     Blocks,
+    /// All show the same certificate in TLS, so that a handshake is not bound to its connection.
+    Binding,
 }
 
 /// What a good run was like.

@@ -48,6 +48,7 @@ fn a_broken_rule_is_noticed() {
         (Sabotage::Membership, "tells"),
         (Sabotage::Expiry, "certificate is over"),
         (Sabotage::Blocks, "that no orderer made"),
+        (Sabotage::Binding, "believes a handshake that"),
     ];
     for (sabotage, complaint) in broken {
         let found = (1..=SABOTAGED_SEEDS).find_map(|seed| run(seed, sabotage).err());
