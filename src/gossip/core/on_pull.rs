@@ -3,6 +3,7 @@
 use super::action::Lane;
 use super::blame::Offence;
 use super::buffer::{Candidate, Giver, Offer};
+use super::trust::PkiId;
 use super::wire;
 use super::{Core, Sender};
 use crate::limits;
@@ -76,10 +77,24 @@ impl Core {
         }
         let mut peers = self.own_org_peers(channel);
         peers.retain(|peer| Some(*peer) != verified.giver.peer());
-        for peer in self.random.some(peers, self.options.fan_out) {
+        for peer in self.pushed_to(peers) {
             self.counters.blocks_pushed += 1;
             self.send(peer, Lane::Blocks, message.clone());
         }
+    }
+
+    /// Whom a block is pushed to: the next peer in the order of names, and some at random. By chance alone one
+    /// block in ten would miss one of eight peers, which then had to wait for its next pull; so each peer has
+    /// another one that does not leave it to chance.
+    fn pushed_to(&mut self, mut peers: Vec<PkiId>) -> Vec<PkiId> {
+        peers.sort_unstable();
+        let own = self.own.pki;
+        let after = peers.iter().position(|peer| *peer > own).unwrap_or(0);
+        let next = (!peers.is_empty()).then(|| peers.remove(after));
+        let others = self.options.fan_out.saturating_sub(1);
+        let mut chosen = self.random.some(peers, others);
+        chosen.extend(next.filter(|_| self.options.fan_out > 0));
+        chosen
     }
 
     pub(super) fn tend_pulls(&mut self, now: Instant, channel: &ChannelId) {

@@ -156,7 +156,7 @@ mod tests {
             peers: 8,
             fan_out: 3,
             block_bytes: 100_000,
-            blocks: 5,
+            blocks: 40,
             bandwidth: 125_000_000,
             delay: Duration::from_millis(1),
         };
@@ -169,5 +169,7 @@ mod tests {
         assert!((0.9..1.5).contains(&gossip.sent_by_orderer), "{gossip:?}");
         assert!(everybody.sent_by_orderer >= 8.0, "{everybody:?}");
         assert!(gossip.sent_by_busiest < 3.5, "the fan-out: {gossip:?}");
+        let soon = Duration::from_millis(500);
+        assert!(gossip.worst < soon, "nobody waits for a pull: {gossip:?}");
     }
 }
