@@ -143,7 +143,12 @@ impl World {
             return;
         };
         let place = self.pick(self.peers[at].liar.handshakes.len());
-        if let Some(bytes) = self.peers[at].liar.handshakes.get(place).cloned() {
+        let Some(bytes) = self.peers[at].liar.handshakes.get(place).cloned() else {
+            return;
+        };
+        // Another liar may have relayed our own to us: with our own certificate it would rightly be believed.
+        let own = self.peers[at].pki().0;
+        if !bytes.windows(own.len()).any(|part| part == own) {
             self.transmit(conn, 0, Lane::Control, &bytes);
         }
     }
