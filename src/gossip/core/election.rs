@@ -11,8 +11,9 @@
 //! when it must. One that has lost the orderer does not run again until another leads, or for a while.
 //!
 //! Fabric: `gossip/election/election.go`. Different: a leader answers proposals and worse declarations at
-//! once and tells newcomers at once, who sees nobody waits longer, and a lost orderer is noticed within the
-//! time in which a dead leader is.
+//! once and tells newcomers at once, a candidate proposes more than once (its first proposal may be lost, or
+//! come before it is known), who sees nobody waits longer, and a lost orderer is noticed within the time in
+//! which a dead leader is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,15 +26,26 @@ use crate::sys::clock::Instant;
 /// Times a leader's silence for which one that lost the orderer does not run.
 const YIELD_FACTOR: u32 = 6;
 
+/// The time between two proposals.
+const PROPOSAL_WAIT: Duration = Duration::from_secs(1);
+
 /// The least time between two declarations.
 const DECLARATION_WAIT: Duration = Duration::from_secs(1);
 
 /// Where a peer is; the drawing is at the top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    Starting { grace_ends: Instant },
-    Follower { since: Instant },
-    Candidate { ends: Instant, outbid: bool },
+    Starting {
+        grace_ends: Instant,
+    },
+    Follower {
+        since: Instant,
+    },
+    Candidate {
+        ends: Instant,
+        outbid: bool,
+        proposes_at: Instant,
+    },
     Leader,
 }
 
@@ -193,7 +205,7 @@ impl Election {
                 let runs = self.leader.is_none() && waited && now >= self.yields_until;
                 runs.then(|| self.run(now)).flatten()
             }
-            Role::Candidate { ends, outbid } if now >= ends => {
+            Role::Candidate { ends, outbid, .. } if now >= ends => {
                 if outbid {
                     self.role = Role::Follower { since: now };
                     return None;
@@ -202,7 +214,7 @@ impl Election {
                 self.orderer_lost = (!self.orderer_works).then_some(now);
                 self.declare(now)
             }
-            Role::Candidate { .. } => None,
+            Role::Candidate { .. } => self.propose(now),
             Role::Leader => self.lead(now),
         }
     }
@@ -211,7 +223,17 @@ impl Election {
         self.role = Role::Candidate {
             ends: now.plus(self.options.duration),
             outbid: false,
+            proposes_at: now,
         };
+        self.propose(now)
+    }
+
+    fn propose(&mut self, now: Instant) -> Option<Say> {
+        let Role::Candidate { proposes_at, .. } = &mut self.role else {
+            return None;
+        };
+        let due = now >= *proposes_at;
+        due.then(|| *proposes_at = now.plus(PROPOSAL_WAIT))?;
         Some(Say::Proposal)
     }
 
@@ -244,6 +266,11 @@ impl Election {
         declared.plus(wait)
     }
 
+    /// Peers that took part in elections. They are told who leads, though their heights are not known yet.
+    pub(super) fn heard(&self) -> impl Iterator<Item = PkiId> {
+        self.stamps.keys().copied()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.stamps.len()
     }
@@ -254,7 +281,12 @@ impl Election {
         let due = match (self.mode, self.role) {
             (LeaderMode::Always | LeaderMode::Never, _) => return None,
             (_, Role::Starting { .. }) => self.sample_at,
-            (_, Role::Candidate { ends, .. }) => ends,
+            (
+                _,
+                Role::Candidate {
+                    ends, proposes_at, ..
+                },
+            ) => ends.min(proposes_at),
             (_, Role::Follower { since }) => {
                 let silent = self.leader.map(|(_, heard)| heard.plus(patience));
                 let silent = silent.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Who pulls from the orderers.
 
+use std::collections::BTreeSet;
+
 use super::action::{Action, Lane};
 use super::blame::Offence;
 use super::election::Say;
@@ -83,9 +85,26 @@ impl Core {
             return;
         };
         let bytes = wire::encoded(&envelope);
-        for peer in peers {
+        for peer in self.electors(channel, peers) {
             self.send(peer, Lane::Control, bytes.clone());
         }
+    }
+
+    /// Who hears of elections: the organization's peers of the channel, and who took part in one before its
+    /// height was heard of.
+    fn electors(&mut self, channel: &ChannelId, peers: Vec<PkiId>) -> BTreeSet<PkiId> {
+        let joined = self.channels.get(channel);
+        let heard: Vec<_> = joined
+            .into_iter()
+            .flat_map(|it| it.election.heard())
+            .collect();
+        let mut electors: BTreeSet<PkiId> = peers.into_iter().collect();
+        for peer in heard {
+            if self.is_own_org(peer) && self.admits(channel, peer) {
+                electors.insert(peer);
+            }
+        }
+        electors
     }
 
     /// Pulls from the orderers while it is our task, or while nobody else helps.

@@ -193,7 +193,8 @@ impl World {
                 (Some(since), None) if self.now.since(since) >= STABLE => break,
                 (Some(_), None) => {}
                 // Once it was good, only leadership has to stay: members are lost and found again.
-                (Some(_), Some(_)) => self.still()?,
+                (Some(_), Some(_)) if self.still()? => {}
+                (Some(_), Some(_)) => converged = None,
             }
         }
         self.finish();

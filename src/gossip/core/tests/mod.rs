@@ -1,5 +1,7 @@
 //! The core as a whole; what many of them do together is in `tests/sim`.
 
+mod electing;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,17 +46,22 @@ fn now() -> Instant {
 
 /// A peer that pulls from the orderers, alone on a channel of which it has the genesis block.
 fn alone() -> (Core, ChannelId) {
+    started(1, LeaderMode::Always)
+}
+
+/// A peer of one channel, whose number is in its certificates.
+fn started(number: u8, leader: LeaderMode) -> (Core, ChannelId) {
     let identity = SerializedIdentity {
         mspid: "Org1MSP".to_owned(),
-        id_bytes: b"certificate".to_vec(),
+        id_bytes: format!("certificate {number}").into_bytes(),
     };
     let setup = CoreSetup {
         identity: identity.encode_to_vec(),
         msp: MspId("Org1MSP".into()),
-        tls: Digest([1; 32]),
+        tls: Digest([number; 32]),
         incarnation: 1,
         options: GossipOptions {
-            leader: LeaderMode::Always,
+            leader,
             ..GossipOptions::default()
         },
         trust: Arc::new(Gullible),
