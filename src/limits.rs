@@ -127,6 +127,9 @@ pub const NAMED_IDENTITY_CACHE_ENTRIES: usize = 1024;
 /// Bytes of serialized identities named by principals that one MSP remembers.
 pub const NAMED_IDENTITY_CACHE_BYTES: usize = 4 << 20;
 
+/// Decisions of policies that a task keeps while it checks a block's endorsements.
+pub const POLICY_DECISIONS_KEPT: usize = 16;
+
 /// A signature policy with more rules remembers which signer satisfies which principal while it is
 /// evaluated.
 pub const POLICY_RULES_UNMEMOIZED: usize = 64;

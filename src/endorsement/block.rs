@@ -98,16 +98,13 @@ impl<F: Frontier> EndorsementStage<F> {
         }
         self.definitions.use_bundle(bundle);
         self.definitions.load(names(&candidates), &view, facts)?;
-        let context = Context {
-            block,
-            bundle,
-            definitions: &self.definitions,
-        };
-        let dispatched = dispatch_all(&context, &candidates, &view, in_flight, workers)?;
+        let context = || Context::new(block, bundle, &self.definitions);
+        let dispatched = dispatch_all(block, context, &candidates, &view, in_flight, workers)?;
         for (candidate, code) in candidates.iter().zip(dispatched) {
             set(&mut codes, candidate.tx, code);
         }
         mark_duplicates(&candidates, &mut codes);
+        let context = context();
         check_collections(
             block,
             &candidates,

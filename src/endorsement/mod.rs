@@ -18,6 +18,7 @@
 mod block;
 mod candidate;
 mod collections;
+mod decisions;
 mod definitions;
 mod endorsed;
 mod error;

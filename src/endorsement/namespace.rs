@@ -6,20 +6,20 @@
 
 use std::sync::Arc;
 
+use super::decisions::Decisions;
 use super::definitions::{CollectionGuard, Rules};
 use super::key_level::{KeyPolicies, KeyPolicy};
-use crate::channel::Bundle;
 use crate::msp::Identity;
 use crate::policy::CompiledApplicationPolicy;
 use crate::rwset::NsRwSet;
 use crate::types::{NamespaceRef, TxIndex};
 
 /// Evaluates the policies of one namespace of one transaction.
-pub(super) struct NamespaceCheck<'c, K> {
+pub(super) struct NamespaceCheck<'c, 'p, K> {
     /// The definition's rules.
-    pub(super) rules: &'c Rules,
-    /// The configuration, for policies that refer to it.
-    pub(super) bundle: &'c Bundle,
+    pub(super) rules: &'p Rules,
+    /// What policies decided before, in the channel's configuration.
+    pub(super) decisions: &'c Decisions<'p>,
     /// Who endorsed the transaction.
     pub(super) signers: &'c [Arc<Identity>],
     /// Policies of keys.
@@ -36,7 +36,7 @@ struct Held<'a> {
     some: bool,
 }
 
-impl<K: KeyPolicies> NamespaceCheck<'_, K> {
+impl<K: KeyPolicies> NamespaceCheck<'_, '_, K> {
     /// Whether all policies hold. `writes` is the namespace's part of the read-write set, `None` where
     /// the invoked chaincode has none.
     ///
@@ -53,7 +53,7 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
             return Ok(false);
         }
         // A transaction that writes nothing still needs the namespace's policy.
-        Ok(held.some || self.evaluate(&self.rules.policy))
+        Ok(held.some || self.decisions.holds(&self.rules.policy, self.signers))
     }
 
     fn public_holds<'a>(
@@ -125,7 +125,7 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
             CollectionGuard::NotFound => Ok(false),
             CollectionGuard::Namespace => Ok(self.namespace_holds(held)),
             CollectionGuard::Policy(policy) => {
-                let holds = self.evaluate(policy);
+                let holds = self.decisions.holds(policy, self.signers);
                 if holds {
                     held.collections.push(collection);
                     held.some = true;
@@ -149,20 +149,17 @@ impl<K: KeyPolicies> NamespaceCheck<'_, K> {
     }
 
     fn own_holds(&self, policy: &CompiledApplicationPolicy, held: &mut Held<'_>) -> bool {
-        let holds = self.evaluate(policy);
+        // Decoded for this transaction only.
+        let holds = self.decisions.once(policy, self.signers);
         held.some |= holds;
         holds
     }
 
     fn namespace_holds(&self, held: &mut Held<'_>) -> bool {
         if !held.namespace {
-            held.namespace = self.evaluate(&self.rules.policy);
+            held.namespace = self.decisions.holds(&self.rules.policy, self.signers);
             held.some |= held.namespace;
         }
         held.namespace
-    }
-
-    fn evaluate(&self, policy: &CompiledApplicationPolicy) -> bool {
-        policy.evaluate(self.bundle.policies(), self.signers)
     }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::candidate::{Candidate, calls};
 use super::collections::Stored;
+use super::decisions::Decisions;
 use super::definitions::{Definitions, Resolved, Rules};
 use super::error::Fault;
 use super::in_flight::InFlight;
@@ -24,11 +25,11 @@ use crate::types::{BlockNumber, TxIndex, ValidationCode};
 /// Transactions that one task dispatches at least.
 pub(super) const CANDIDATES_PER_TASK: usize = 32;
 
-/// What a transaction is checked against.
+/// What a task's transactions are checked against.
 pub(super) struct Context<'c> {
-    pub(super) block: BlockNumber,
-    pub(super) bundle: &'c Bundle,
-    pub(super) definitions: &'c Definitions,
+    block: BlockNumber,
+    definitions: &'c Definitions,
+    decisions: Decisions<'c>,
 }
 
 /// What came of a transaction's namespaces.
@@ -64,7 +65,20 @@ pub(super) fn validated_namespaces<'c, 'a>(
     std::iter::once(invoked).chain(written.map(|ns| ns.name))
 }
 
-impl Context<'_> {
+impl<'c> Context<'c> {
+    /// For one task. Nothing has been decided yet.
+    pub(super) fn new(
+        block: BlockNumber,
+        bundle: &'c Bundle,
+        definitions: &'c Definitions,
+    ) -> Self {
+        Self {
+            block,
+            definitions,
+            decisions: Decisions::new(bundle.policies()),
+        }
+    }
+
     /// Dispatches a transaction to the policies of its namespaces.
     ///
     /// # Errors
@@ -115,7 +129,7 @@ impl Context<'_> {
         };
         let check = NamespaceCheck {
             rules,
-            bundle: self.bundle,
+            decisions: &self.decisions,
             signers,
             keys,
             tx,
@@ -127,7 +141,7 @@ impl Context<'_> {
         })
     }
 
-    fn rules(&self, tx: TxIndex, name: &str) -> Result<Option<&Rules>, Fault> {
+    fn rules(&self, tx: TxIndex, name: &str) -> Result<Option<&'c Rules>, Fault> {
         let block = self.block;
         match self.definitions.of(name) {
             None | Some(Resolved::Undefined) => Ok(None),
@@ -181,8 +195,9 @@ fn refusal_before_policies(call: &ChaincodeCall<'_>) -> Option<ValidationCode> {
 ///
 /// # Errors
 /// The channel must stop.
-pub(super) fn dispatch_all<'b, S: StateReader + Sync>(
-    context: &Context<'_>,
+pub(super) fn dispatch_all<'c, 'b, S: StateReader + Sync>(
+    block: BlockNumber,
+    context: impl Fn() -> Context<'c> + Sync,
     candidates: &[Candidate<'b>],
     view: &'b S,
     in_flight: &'b InFlight,
@@ -191,7 +206,7 @@ pub(super) fn dispatch_all<'b, S: StateReader + Sync>(
     let writes_metadata =
         calls(candidates).any(|call| metadata_writes(&call.rwset).next().is_some());
     if !writes_metadata && !in_flight.any_metadata() {
-        let codes = |chunk: &[Candidate<'_>]| {
+        let codes = |context: &Context<'_>, chunk: &[Candidate<'_>]| {
             let codes = chunk
                 .iter()
                 .map(|one| Ok(dispatch(context, one, &NoKeyPolicies)?.code));
@@ -199,16 +214,18 @@ pub(super) fn dispatch_all<'b, S: StateReader + Sync>(
         };
         let chunks = workers.spread(|| {
             let chunks = candidates.par_chunks(CANDIDATES_PER_TASK);
-            let codes = |chunk| workers.meter.count(|| codes(chunk));
             chunks
-                .map(codes)
+                .map_init(&context, |context, chunk| {
+                    workers.meter.count(|| codes(context, chunk))
+                })
                 .collect::<Result<Vec<Vec<ValidationCode>>, Fault>>()
         })?;
         return Ok(chunks.into_iter().flatten().collect());
     }
-    let keys = BlockKeyPolicies::new(context.block, view, in_flight, key_policy_by_value);
+    let keys = BlockKeyPolicies::new(block, view, in_flight, key_policy_by_value);
+    let context = context();
     dispatch_in_order(candidates, keys, |candidate, keys| {
-        dispatch(context, candidate, keys)
+        dispatch(&context, candidate, keys)
     })
 }
 

@@ -13,6 +13,7 @@ use super::lscc;
 use crate::crypto::{SignedMessage, verify_batch};
 use crate::decode::{ChaincodeCall, EndorserTx};
 use crate::endorsement::candidate::Candidate;
+use crate::endorsement::decisions::Decisions;
 use crate::endorsement::error::Fault;
 use crate::endorsement::key_level::KeyPolicies;
 use crate::endorsement::namespace::NamespaceCheck;
@@ -58,11 +59,10 @@ impl<S: StateReader> Context<'_, S> {
             }
         };
         let endorsed = if self.capabilities.v1_3_validation {
-            let (bundle, signers) = (self.bundle, candidate.signers);
             let check = NamespaceCheck {
                 rules,
-                bundle,
-                signers,
+                decisions: &Decisions::new(self.bundle.policies()),
+                signers: candidate.signers,
                 keys,
                 tx,
             };
