@@ -14,8 +14,12 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// together, few enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 8;
 
-/// Bytes of blocks in one channel's pipeline that keep every stage at work: more would only be in memory
-/// for longer.
+/// Bytes of blocks in one channel's pipeline, for each worker, that keep every stage at work: more would
+/// only be in memory for longer, and memory that is used for the first time costs more than what is done
+/// with it.
+pub const PIPELINE_BYTES_PER_WORKER: usize = 6 << 20;
+
+/// The same, for all workers.
 pub const PIPELINE_BYTES_ENOUGH: usize = 32 << 20;
 
 /// Blocks in it that may have more bytes than are enough, so that stages overlap with large blocks, too.
@@ -220,7 +224,7 @@ pub const SEGMENT_PREALLOCATED_BYTES: u64 = 16 << 20;
 /// at once, its memory is the better place.
 pub const DIRECT_WRITE_BYTES_MIN: usize = 512 << 10;
 
-/// Bytes that go to the disk at a time then; as many are kept for it.
+/// Bytes that go to the disk at a time then; memory for as many is kept for it.
 pub const DIRECT_WRITE_BYTES_STEP: usize = 4 << 20;
 
 /// Bytes of the newest blocks that the system may keep in memory, for those who follow the chain.

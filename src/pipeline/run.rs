@@ -335,8 +335,9 @@ fn feed(
     outbox: &Outbox<RawBlock>,
     stage: &Stage,
 ) -> Result<(), Stop> {
+    let for_workers = stage.workers.current_num_threads() * limits::PIPELINE_BYTES_PER_WORKER;
     let room = Room::new(RoomSize {
-        bytes_enough: limits::PIPELINE_BYTES_ENOUGH,
+        bytes_enough: for_workers.min(limits::PIPELINE_BYTES_ENOUGH),
         items_always: limits::PIPELINE_LARGE_BLOCKS,
         bytes_max: limits::PIPELINE_BYTES_MAX,
     });

@@ -59,8 +59,9 @@ impl Direct {
         let mut done = 0;
         while done < bytes {
             let step = (bytes - done).min(DIRECT_WRITE_BYTES_STEP);
-            if self.staging.len() < step + PAGE_BYTES {
-                self.staging.resize(step + PAGE_BYTES, 0);
+            if self.staging.is_empty() {
+                // Of zeroes, which take no memory before they are written over.
+                self.staging = vec![0; DIRECT_WRITE_BYTES_STEP + PAGE_BYTES];
             }
             let start = self.staging.as_ptr().align_offset(PAGE_BYTES);
             let Some(pages) = self.staging.get_mut(start..start + step) else {
