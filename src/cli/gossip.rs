@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::error::CliError;
+use super::open::clock;
 use super::print;
+use crate::client::{Endpoint, TlsFiles};
 use crate::limits::GOSSIP_ANSWER_BYTES_MAX;
 
 /// How long the peer may take.
@@ -26,9 +28,21 @@ pub(super) enum GossipCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct GossipArgs {
-    /// The peer's operations service, without TLS
+    /// The peer's operations service
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9443")]
     operations: String,
+    /// Who may have issued the operations service's TLS certificate, in PEM: ask with TLS
+    #[arg(long, value_name = "FILE")]
+    cafile: Option<PathBuf>,
+    /// A TLS certificate to show to it, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["keyfile", "cafile"])]
+    certfile: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "certfile")]
+    keyfile: Option<PathBuf>,
+    /// The name that the service's TLS certificate is for [default: the address]
+    #[arg(long = "tlsHostnameOverride", value_name = "NAME", requires = "cafile")]
+    name: Option<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -46,7 +60,7 @@ pub(super) struct StateArgs {
 pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
     match command {
         GossipCommand::Members(args) => {
-            let state = ask(&args.operations)?;
+            let state = ask(args)?;
             let members = part(&state, "members");
             if args.json {
                 return print(&format!("{members:#}\n"));
@@ -54,7 +68,7 @@ pub(super) fn gossip(command: &GossipCommand) -> Result<ExitCode, CliError> {
             print(&members_text(members))
         }
         GossipCommand::State(args) => {
-            let state = ask(&args.peer.operations)?;
+            let state = ask(&args.peer)?;
             let channels = list(part(&state, "channels"));
             let wanted = channels.filter(|it| {
                 let channel = args.channel.as_deref();
@@ -80,12 +94,24 @@ fn part<'v>(value: &'v Value, name: &str) -> &'v Value {
 }
 
 /// What `/gossip` says.
-fn ask(operations: &str) -> Result<Value, CliError> {
+fn ask(args: &GossipArgs) -> Result<Value, CliError> {
+    let client = args.certfile.clone().zip(args.keyfile.clone());
+    let tls = args.cafile.clone().map(|root| TlsFiles {
+        root,
+        client,
+        server_name: args.name.clone(),
+    });
+    let endpoint = Endpoint {
+        address: args.operations.clone(),
+        tls,
+        timeout: PATIENCE,
+        clock: clock(),
+    };
     let failed = |source| CliError::Operations {
-        address: operations.to_owned(),
+        address: args.operations.clone(),
         source,
     };
-    let answer = get(operations, "/gossip").map_err(failed)?;
+    let answer = get(&endpoint, "/gossip").map_err(failed)?;
     let not_http = || failed(io::Error::other("it does not answer in HTTP; is it TLS?"));
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(not_http)?;
     let body: Value = serde_json::from_str(body).map_err(|_| not_http())?;
@@ -95,13 +121,10 @@ fn ask(operations: &str) -> Result<Value, CliError> {
     Err(failed(io::Error::other(text(part(&body, "error")))))
 }
 
-fn get(address: &str, path: &str) -> io::Result<String> {
-    let none = || io::Error::other("the name has no address");
-    let to = address.to_socket_addrs()?.next().ok_or_else(none)?;
-    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+fn get(endpoint: &Endpoint, path: &str) -> io::Result<String> {
+    let mut stream = endpoint.open().map_err(io::Error::other)?;
+    let host = &endpoint.address;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     let mut limited = stream.take(GOSSIP_ANSWER_BYTES_MAX as u64);

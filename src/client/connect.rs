@@ -1,9 +1,13 @@
 //! The connection to a peer or an orderer.
 
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tonic::transport::Channel;
 
 use crate::sys::clock::Clock;
@@ -24,6 +28,11 @@ pub struct TlsFiles {
     /// The name that the server's certificate is for, where it is not the address's.
     pub server_name: Option<String>,
 }
+
+/// A connection, with TLS or without.
+pub trait Stream: io::Read + io::Write {}
+
+impl<S: io::Read + io::Write> Stream for S {}
 
 /// Whom to connect to, and how.
 #[derive(Debug, Clone)]
@@ -91,9 +100,7 @@ impl Endpoint {
             let connected = endpoint.connect().await;
             return connected.map_err(|error| self.failed(&error));
         };
-        let mut authorities = CertPool::new();
-        authorities.extend(read_authorities(std::slice::from_ref(&files.root))?);
-        let config = self.client(files)?.config(authorities)?;
+        let config = self.tls_config(files)?;
         let connected = endpoint.connect_with_connector(Connector::new(config));
         let connected = connected.await;
         connected.map_err(|error| match refused_certificate(&error) {
@@ -113,6 +120,47 @@ impl Endpoint {
     pub fn tls_cert_hash(&self) -> Result<Option<Digest>, ConnectError> {
         let client = self.tls.as_ref().map(|files| self.client(files));
         Ok(client.transpose()?.and_then(|tls| tls.certificate_hash()))
+    }
+
+    /// How to speak gRPC over TLS with these files.
+    fn tls_config(&self, files: &TlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
+        let mut authorities = CertPool::new();
+        authorities.extend(read_authorities(std::slice::from_ref(&files.root))?);
+        self.client(files)?.config(authorities)
+    }
+
+    /// A connection for HTTP 1.1, as an operations service speaks it, for callers that wait. Each read and
+    /// write may take as long as the connection.
+    ///
+    /// # Errors
+    /// There is no connection. That a server's certificate is refused shows with the first use.
+    pub fn open(&self) -> Result<Box<dyn Stream>, ConnectError> {
+        let failed = |error: io::Error| ConnectError::Connect {
+            address: self.address.clone(),
+            why: error.to_string(),
+        };
+        let no_address = || ConnectError::Address {
+            address: self.address.clone(),
+        };
+        let (host, _) = self.address.rsplit_once(':').ok_or_else(no_address)?;
+        let mut addresses = self.address.to_socket_addrs().map_err(failed)?;
+        let to = addresses.next().ok_or_else(no_address)?;
+        let stream = TcpStream::connect_timeout(&to, self.timeout).map_err(failed)?;
+        stream
+            .set_read_timeout(Some(self.timeout))
+            .map_err(failed)?;
+        stream
+            .set_write_timeout(Some(self.timeout))
+            .map_err(failed)?;
+        let Some(files) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
+        let mut config = ClientConfig::clone(&*self.tls_config(files)?);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = host.trim_matches(['[', ']']).to_owned();
+        let name = ServerName::try_from(name).map_err(|_| no_address())?;
+        let connection = ClientConnection::new(Arc::new(config), name).map_err(TlsError::from)?;
+        Ok(Box::new(StreamOwned::new(connection, stream)))
     }
 
     fn client(&self, files: &TlsFiles) -> Result<ClientTls, TlsError> {

@@ -8,6 +8,6 @@ mod connect;
 mod envelope;
 mod session;
 
-pub use connect::{ConnectError, Endpoint, TlsFiles};
+pub use connect::{ConnectError, Endpoint, Stream, TlsFiles};
 pub use envelope::{Seek, SeekContent, SeekTo, proposal};
 pub use session::{CallError, Caller};

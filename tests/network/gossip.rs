@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::namespaces::Namespaces;
 use super::network::{Network, Orderer, Peer};
@@ -236,6 +236,27 @@ impl Four {
             .map(|peer| peer.wait_for(self.height))
             .collect();
         assert!(tops.iter().all(|top| *top == tops[0]), "{tops:?}");
+    }
+}
+
+#[test]
+fn a_guarded_operations_service_tells_those_who_show_a_certificate() {
+    let network = Network::make();
+    let peer = network.peer_with_guarded_operations("Org1");
+    let state: Value = serde_json::from_str(&peer.gossip("state")).expect("JSON");
+    assert_eq!(state["channels"], json!([]));
+    assert_eq!(state["pki_id"].as_str().map(str::len), Some(64), "{state}");
+    let authority = ("cafile", "tls/ca.crt");
+    for (files, why) in [
+        (&[][..], "is it TLS?"),
+        (&[authority][..], "CertificateRequired"),
+        (
+            &[("cafile", "msp/cacerts/ca.org1.example.com-cert.pem")][..],
+            "certificate",
+        ),
+    ] {
+        let refused = peer.gossip_refused(files);
+        assert!(refused.contains(why), "{files:?}: {refused}");
     }
 }
 

@@ -142,6 +142,8 @@ pub(crate) struct Peer {
     /// For clients.
     place: Place,
     operations: String,
+    /// Whether the operations service speaks TLS, to those who show a certificate.
+    operations_tls: bool,
     /// How many MiB its disk has, where it is one of its own.
     disk: Option<u64>,
 }
@@ -294,6 +296,16 @@ impl Network {
         peer
     }
 
+    /// A peer whose operations service wants a TLS certificate of those who ask.
+    pub(crate) fn peer_with_guarded_operations(&self, org: &str) -> Peer {
+        let mut peer = self.stopped_peer(org);
+        peer.operations_tls = true;
+        // Somebody to call, who is not there.
+        peer.gossip = "{bootstrap: [\"127.0.0.1:1\"]}".to_owned();
+        peer.start();
+        peer
+    }
+
     fn stopped_peer(&self, org: &str) -> Peer {
         let peer = Peer {
             org: org.to_owned(),
@@ -305,6 +317,7 @@ impl Network {
             running: None,
             place: Place::anywhere(),
             operations: "127.0.0.1:0".to_owned(),
+            operations_tls: false,
             disk: None,
         };
         fs::create_dir_all(&peer.root).expect("a folder");
@@ -379,12 +392,17 @@ impl Peer {
     #[expect(clippy::disallowed_methods, reason = "a log of another program")]
     pub(crate) fn start(&mut self) {
         let node = self.node_folder();
+        let operations_tls = format!(
+            "{{enabled: true, cert: {{file: {node}/tls/server.crt}}, key: {{file: \
+             {node}/tls/server.key}}, clientAuthRequired: true, clientRootCAs: {{files: [{node}/tls/ca.crt]}}}}",
+            node = node.display()
+        );
         let yaml = format!(
             "peer:\n  id: peer{}\n  listenAddress: {}\n  address: {}\n  localMspId: {}MSP\n  \
              gossip: {}\n  mspConfigPath: {node}/msp\n  fileSystemPath: {}\n  tls:\n    enabled: true\n    \
              cert: {{file: {node}/tls/server.crt}}\n    key: {{file: {node}/tls/server.key}}\n    \
              rootcert: {{file: {node}/tls/ca.crt}}\n\
-             operations: {{listenAddress: {}}}\nmetrics: {{provider: prometheus}}\n",
+             operations: {{listenAddress: {}, tls: {}}}\nmetrics: {{provider: prometheus}}\n",
             self.number,
             self.place.address,
             self.place.address,
@@ -392,6 +410,11 @@ impl Peer {
             self.gossip,
             self.root.display(),
             self.operations,
+            if self.operations_tls {
+                &*operations_tls
+            } else {
+                "{}"
+            },
             node = node.display(),
         );
         fs::write(self.root.join("core.yaml"), yaml).expect("it is written");
@@ -533,7 +556,34 @@ impl Peer {
     pub(crate) fn gossip(&self, what: &str) -> String {
         let mut heddle = self.place.command(HEDDLE);
         heddle.args(["gossip", what, "--json"]);
+        if self.operations_tls {
+            self.with_files(
+                &mut heddle,
+                &[
+                    ("cafile", "tls/ca.crt"),
+                    ("certfile", "tls/server.crt"),
+                    ("keyfile", "tls/server.key"),
+                ],
+            );
+        }
         succeed(heddle.args(["--operations", &self.operations]))
+    }
+
+    /// Why `heddle gossip members` fails with these of the peer's files for its flags.
+    pub(crate) fn gossip_refused(&self, files: &[(&str, &str)]) -> String {
+        let mut heddle = self.place.command(HEDDLE);
+        heddle.args(["gossip", "members", "--operations", &self.operations]);
+        self.with_files(&mut heddle, files);
+        let (ok, text) = outcome(&heddle.output().expect("it starts"));
+        assert!(!ok, "{files:?}: {text}");
+        text
+    }
+
+    fn with_files(&self, heddle: &mut Command, files: &[(&str, &str)]) {
+        for (flag, file) in files {
+            heddle.arg(format!("--{flag}"));
+            heddle.arg(self.node_folder().join(file));
+        }
     }
 
     /// SIGTERM.
