@@ -158,9 +158,9 @@ pub const GOSSIP_BUFFER_BYTES_KEPT: usize = GOSSIP_ANSWER_BYTES_MAX + (1 << 20);
 /// Bytes that the system is asked to hold on the way from and to gossip's socket; it may grant less.
 pub const GOSSIP_SOCKET_BYTES: usize = 4 << 20;
 
-/// The largest packet that is tried on the way to a peer, and taken. The QUIC library gives ten of them to the
-/// system at a time, which takes 65,507 bytes: larger ones would be lost.
-pub const GOSSIP_PACKET_BYTES_MAX: u16 = 6500;
+/// The largest packet that is tried on the way to a peer: two of them go to the system at a time, which
+/// takes 65,507 bytes.
+pub const GOSSIP_PACKET_BYTES_MAX: u16 = 32_000;
 
 /// Messages, and bytes, that wait to be sent on a connection's control stream.
 pub const GOSSIP_CONTROL_QUEUE: usize = 1024;

@@ -25,6 +25,7 @@ mod frame;
 mod gate;
 mod lane;
 mod link;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,7 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::rustls::pki_types::CertificateDer;
 use quinn::{
     ClientConfig, Endpoint, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
-    ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    Runtime as _, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use socket2::SockRef;
 use tokio::runtime::Handle;
@@ -56,6 +57,7 @@ use error::DialError;
 use frame::{Outgoing, Rooms};
 use gate::{Gate, Slot};
 use link::{Link, Reading};
+use socket::{DATAGRAM_BYTES_MAX, Socket};
 
 /// What is spoken inside TLS (ALPN).
 pub const PROTOCOL: &[u8] = b"heddle-gossip/1";
@@ -164,10 +166,12 @@ impl Net {
         let _ = held.set_send_buffer_size(limits::GOSSIP_SOCKET_BYTES);
         let _inside = runtime.enter();
         let runtime_of = Arc::new(TokioRuntime);
-        let mut endpoint = EndpointConfig::default();
-        // All below the largest UDP packet will do.
-        let _ = endpoint.max_udp_payload_size(limits::GOSSIP_PACKET_BYTES_MAX);
-        let endpoint = Endpoint::new(endpoint, Some(server), socket, runtime_of)?;
+        let socket = Arc::new(Socket(runtime_of.wrap_udp_socket(socket)?));
+        let mut config = EndpointConfig::default();
+        // Room for whatever the system gives at a time; none is too large.
+        let _ = config.max_udp_payload_size(DATAGRAM_BYTES_MAX);
+        let server = Some(server);
+        let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, runtime_of)?;
         let accepting = runtime.spawn(accept(endpoint.clone(), events.clone()));
         Ok(Self {
             runtime: runtime.clone(),
