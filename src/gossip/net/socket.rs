@@ -86,7 +86,7 @@ mod tests {
 
     /// The parts of so many bytes in packets of this size, and whether a part has several packets.
     fn lengths(bytes: usize, segment_size: Option<usize>) -> Vec<(usize, Option<usize>)> {
-        let contents: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
+        let contents: Vec<u8> = (0..=250).cycle().take(bytes).collect();
         let transmit = Transmit {
             destination: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
             ecn: None,

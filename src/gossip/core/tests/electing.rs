@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use prost::Message as _;
 
-use super::super::election::{Election, Say};
-use super::super::options::{ElectionOptions, GossipOptions};
-use super::super::trust::PkiId;
-use super::super::wire::Stamp;
-use super::super::{Action, Core, LeaderMode, LinkId};
 use super::{actions, started};
+use crate::gossip::core::election::{Election, Say};
+use crate::gossip::core::options::{ElectionOptions, GossipOptions};
+use crate::gossip::core::trust::PkiId;
+use crate::gossip::core::wire::Stamp;
+use crate::gossip::core::{Action, Core, LeaderMode, LinkId};
 use crate::proto::messages::gossip::gossip_message::Content;
 use crate::proto::messages::gossip::{Envelope, GossipMessage};
 use crate::sys::clock::Instant;
