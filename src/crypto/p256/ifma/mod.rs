@@ -123,19 +123,18 @@ impl<'a> Group<'a> {
         for step in steps.iter().take(STEPS_AHEAD) {
             step.prefetch();
         }
-        let mut points: Option<Points> = None;
-        for (at, step) in steps.iter().enumerate() {
-            if let Some(ahead) = steps.get(at + STEPS_AHEAD) {
+        let mut points = Points::new(&steps.first()?.load());
+        for (at, step) in steps.iter().enumerate().skip(1) {
+            if let Some(ahead) = steps.get(at - 1 + STEPS_AHEAD) {
                 ahead.prefetch();
             }
-            let entries = step.load();
-            points = Some(match points {
-                None => Points::new(&entries),
-                Some(points) if at < of_key && at % between == 0 => points.double().plus(&entries),
-                Some(points) => points.plus(&entries),
-            });
+            if at < of_key && at % between == 0 {
+                points = points.double();
+            }
+            // The only call, so that it is compiled in place: points in memory cost a tenth more.
+            points = points.plus(&step.load());
         }
-        Some(points?.compare(self.expected()))
+        Some(points.compare(self.expected()))
     }
 
     /// The steps in their order: those of the keys, and the generator's.

@@ -87,6 +87,7 @@ fn every_backend_gives_every_job_its_verdict() {
     let jobs: Vec<SignatureJob<'_>> = cases
         .iter()
         .map(|(signer, length, signature)| SignatureJob {
+            digest: None,
             key: if random.below(20) == 0 {
                 &stranger
             } else {
