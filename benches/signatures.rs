@@ -110,6 +110,7 @@ fn jobs<'a>(signed: &'a [Signed], keys: &'a [PublicKey]) -> Vec<SignatureJob<'a>
     signed
         .iter()
         .map(|signed| SignatureJob {
+            digest: None,
             key: keys.get(signed.key).expect("a key"),
             hash: SignatureHash::Sha256,
             message: SignedMessage {

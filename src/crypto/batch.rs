@@ -35,6 +35,8 @@ pub struct SignatureJob<'a> {
     pub hash: SignatureHash,
     /// What is signed.
     pub message: SignedMessage<'a>,
+    /// SHA-256 of the message, where somebody has it already.
+    pub digest: Option<Digest>,
     /// The signature as it came.
     pub signature: &'a [u8],
 }
@@ -134,19 +136,20 @@ fn verify_together(
 
 /// The digests of what was signed, in the order of the jobs.
 fn digests(backend: Backend, pending: &[Pending<'_, '_>]) -> Vec<Digest> {
+    let to_hash =
+        |job: &SignatureJob<'_>| job.hash == SignatureHash::Sha256 && job.digest.is_none();
     let messages: Vec<Pieces<'_>> = pending
         .iter()
-        .filter(|pending| pending.job.hash == SignatureHash::Sha256)
+        .filter(|pending| to_hash(pending.job))
         .map(|pending| [pending.job.message.head, pending.job.message.tail, &[]])
         .collect();
-    let mut by_sha256 = sha_lanes::digests(backend, &messages).into_iter();
-    let mut digest = |pending: &Pending<'_, '_>| match pending.job.hash {
-        SignatureHash::Sha256 => by_sha256.next(),
-        SignatureHash::Sha3_256 => None,
-    };
+    let mut hashed = sha_lanes::digests(backend, &messages).into_iter();
     pending
         .iter()
-        .map(|pending| digest(pending).unwrap_or_else(|| digest_alone(pending.job)))
+        .map(|pending| {
+            let found = to_hash(pending.job).then(|| hashed.next()).flatten();
+            found.unwrap_or_else(|| digest_of(pending.job))
+        })
         .collect()
 }
 
@@ -246,17 +249,18 @@ impl<T: KeyTable> Tables<T> {
 pub fn verify(job: &SignatureJob<'_>) -> bool {
     match job.key {
         PublicKey::Ecdsa(key) => {
-            ecdsa::verify_identity(key, digest_alone(job).as_ref(), job.signature)
+            ecdsa::verify_identity(key, digest_of(job).as_ref(), job.signature)
         }
         PublicKey::Ed25519(key) => key.verify(&[job.message.head, job.message.tail], job.signature),
         PublicKey::Rsa(_) => false,
     }
 }
 
-fn digest_alone(job: &SignatureJob<'_>) -> Digest {
+fn digest_of(job: &SignatureJob<'_>) -> Digest {
     let parts = [job.message.head, job.message.tail];
-    match job.hash {
-        SignatureHash::Sha256 => sha256_parts(&parts),
-        SignatureHash::Sha3_256 => sha3_256_parts(&parts),
+    match (job.hash, job.digest) {
+        (SignatureHash::Sha256, Some(digest)) => digest,
+        (SignatureHash::Sha256, None) => sha256_parts(&parts),
+        (SignatureHash::Sha3_256, _) => sha3_256_parts(&parts),
     }
 }

@@ -45,7 +45,9 @@ pub use ed25519::Ed25519Key;
 #[cfg(feature = "fuzzing")]
 pub(crate) use ed25519::fuzz::{FuzzSignature, check_ed25519_backends};
 pub use error::{KeyError, PrivateKeyError};
-pub use hash::{HashFunction, Sha256, SignatureHash, sha256, sha256_many, sha256_parts};
+pub use hash::{
+    HashFunction, Sha256, SignatureHash, sha256, sha256_chain, sha256_many, sha256_parts,
+};
 pub use key::{Curve, EcdsaKey, PublicKey};
 #[cfg(feature = "fuzzing")]
 pub(crate) use p256::fuzz::{FuzzCheck, FuzzKey, check_backends};

@@ -8,7 +8,7 @@ use super::error::{EnvelopeProblem, Rejection};
 use super::transaction::{DecodedTx, SignedKind, TxBody, decode_transactions};
 use crate::crypto::sha256;
 use crate::ingress::RawBlock;
-use crate::ledger::{data_hash, header_bytes};
+use crate::ledger::{data_hash_and_payloads, header_bytes};
 use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
 use crate::proto::wire::{Message, varint_len};
 use crate::stage::InStage;
@@ -165,17 +165,21 @@ fn decode_contents<'a>(
             found: envelopes.len(),
         });
     }
-    if !genesis && !is_config_data(&envelopes) {
-        meter.count_serial(|| check_well_formed(&envelopes, number))?;
-    }
-    let found = || (!data_checked).then(|| meter.count_serial(|| data_hash(&envelopes)));
-    let (found, transactions) = rayon::join(found, || {
+    let payloads = if genesis || is_config_data(&envelopes) {
+        Vec::new()
+    } else {
+        meter.count_serial(|| well_formed(&envelopes, number))?
+    };
+    let hash = || meter.count_serial(|| data_hash_and_payloads(&envelopes, &payloads));
+    let found = || (!data_checked).then(hash);
+    let (found, mut transactions): (_, Vec<DecodedTx<'a>>) = rayon::join(found, || {
         envelopes
             .par_chunks(ENVELOPES_PER_TASK)
             .with_max_len(1)
             .flat_map_iter(|chunk| meter.count(|| decode_transactions(chunk)))
             .collect()
     });
+    let (found, digests) = found.unzip();
     if let Some(found) = found
         && found.as_ref() != header.data_hash
     {
@@ -190,6 +194,9 @@ fn decode_contents<'a>(
             found,
         });
     }
+    if let Some(digests) = digests.flatten() {
+        note_digests(&mut transactions, &payloads, digests);
+    }
     Ok(BlockContents {
         previous_hash: header.previous_hash,
         data_hash: header.data_hash,
@@ -201,6 +208,17 @@ fn decode_contents<'a>(
 
 /// Envelopes that one task decodes at least: a task must be worth its hand-over.
 const ENVELOPES_PER_TASK: usize = 32;
+
+/// Notes digests of payloads where they belong.
+fn note_digests(transactions: &mut [DecodedTx<'_>], payloads: &[&[u8]], digests: Vec<Digest>) {
+    for ((transaction, payload), digest) in transactions.iter_mut().zip(payloads).zip(digests) {
+        if let TxBody::Signed { creator, .. } = &mut transaction.body
+            && std::ptr::eq(creator.payload, *payload)
+        {
+            creator.payload_digest = Some(digest);
+        }
+    }
+}
 
 /// Whether the data are those of a config block. Any decode problem makes them not so.
 ///
@@ -223,24 +241,32 @@ pub fn is_config(envelope: &[u8]) -> bool {
     header_type() == Some(header_type::CONFIG)
 }
 
-fn check_well_formed(envelopes: &[&[u8]], number: BlockNumber) -> Result<(), Rejection> {
+/// The payloads of well-formed envelopes.
+fn well_formed<'a>(
+    envelopes: &[&'a [u8]],
+    number: BlockNumber,
+) -> Result<Vec<&'a [u8]>, Rejection> {
+    let mut payloads = Vec::with_capacity(envelopes.len());
     for (tx, bytes) in envelopes.iter().enumerate() {
-        if let Err(problem) = check_envelope(bytes) {
-            return Err(Rejection::NotWellFormed {
-                number,
-                tx,
-                problem,
-            });
+        match check_envelope(bytes) {
+            Ok(payload) => payloads.push(payload),
+            Err(problem) => {
+                return Err(Rejection::NotWellFormed {
+                    number,
+                    tx,
+                    problem,
+                });
+            }
         }
     }
-    Ok(())
+    Ok(payloads)
 }
 
 /// An envelope must be what Go writes for it: payload, signature, then unknown fields as they came
-/// but with their tags in the shortest form.
+/// but with their tags in the shortest form. Gives the payload.
 ///
 /// Fabric: `protoutil/blockutils.go:VerifyTransactionsAreWellFormed`.
-fn check_envelope(bytes: &[u8]) -> Result<(), EnvelopeProblem> {
+fn check_envelope(bytes: &[u8]) -> Result<&[u8], EnvelopeProblem> {
     let envelope = Envelope::decode(bytes).map_err(EnvelopeProblem::Undecodable)?;
     if envelope.payload.is_empty() {
         return Err(EnvelopeProblem::NoPayload);
@@ -256,7 +282,7 @@ fn check_envelope(bytes: &[u8]) -> Result<(), EnvelopeProblem> {
     // What is left are the unknown fields, in their order, if nothing stood before or between the
     // known ones; a known field in what is left, or a long tag, makes the lengths differ.
     if rest.len() == envelope.unknown_len {
-        Ok(())
+        Ok(envelope.payload)
     } else {
         Err(EnvelopeProblem::NotCanonical)
     }

@@ -81,6 +81,8 @@ pub struct Creator<'a> {
     pub identity: &'a [u8],
     /// The signed bytes: `Envelope.payload`.
     pub payload: &'a [u8],
+    /// SHA-256 of the payload, where it was hashed beside the block's data.
+    pub payload_digest: Option<Digest>,
     /// The signature.
     pub signature: &'a [u8],
 }
@@ -269,6 +271,7 @@ fn decode_headers(bytes: &[u8]) -> Result<(DecodedTx<'_>, Option<HashClaims<'_>>
                 channel_id: channel.channel_id,
                 identity: signature.creator,
                 payload: envelope.payload,
+                payload_digest: None,
                 signature: envelope.signature,
             };
             (TxBody::Signed { creator, kind }, flaw, claims)

@@ -57,6 +57,7 @@ pub fn ed25519_differential(data: &[u8]) {
         .map(|(one, key)| {
             let [head, tail] = &one.message;
             SignatureJob {
+                digest: None,
                 key,
                 hash: SignatureHash::Sha256,
                 message: SignedMessage { head, tail },

@@ -216,6 +216,7 @@ fn messages(choices: &mut Choices<'_>) {
     let jobs: Vec<_> = signed
         .iter()
         .map(|(head, tail, signer, signature)| SignatureJob {
+            digest: None,
             key: &signer.key,
             hash: signer.hash,
             message: SignedMessage {

@@ -1,6 +1,6 @@
 //! The hashes that chain blocks: of a header, and of a block's data (validation-spec 1.2, 1.3).
 
-use crate::crypto::{sha256, sha256_parts};
+use crate::crypto::{sha256, sha256_chain, sha256_parts};
 use crate::types::{BlockNumber, Digest};
 
 /// The bytes that are hashed and signed of a block header: `SEQUENCE { INTEGER number, OCTET STRING
@@ -43,6 +43,16 @@ pub fn header_hash(number: BlockNumber, previous_hash: &[u8], data_hash: &[u8]) 
 #[must_use]
 pub fn data_hash(envelopes: &[&[u8]]) -> Digest {
     sha256_parts(envelopes)
+}
+
+/// [`data_hash`], and beside it the digests of the envelopes' payloads, which their creators sign: in their
+/// order, or none where they cost as much as later.
+#[must_use]
+pub fn data_hash_and_payloads(
+    envelopes: &[&[u8]],
+    payloads: &[&[u8]],
+) -> (Digest, Option<Vec<Digest>>) {
+    sha256_chain(envelopes, payloads)
 }
 
 fn put_der(out: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {

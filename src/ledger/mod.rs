@@ -46,7 +46,7 @@ pub(crate) use block_store::fuzz_segments;
 pub use block_store::{BlockBytes, BlockLocation};
 pub use channel_ledger::{CommitBlock, Ledger, LedgerInfo};
 pub use error::{Damage, Error};
-pub use hash::{data_hash, header_bytes, header_hash};
+pub use hash::{data_hash, data_hash_and_payloads, header_bytes, header_hash};
 pub use layers::LayeredState;
 pub use memory::MemoryState;
 pub use offline::TakenBack;

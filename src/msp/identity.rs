@@ -183,6 +183,7 @@ impl Identity {
             return None;
         }
         Some(SignatureJob {
+            digest: None,
             key: self.key(),
             hash,
             message,

@@ -11,7 +11,7 @@ use crate::decode::{DecodedTx, SignedKind, TxBody};
 use crate::limits;
 use crate::msp::Identity;
 use crate::sys::process::CpuMeter;
-use crate::types::ValidationCode;
+use crate::types::{Digest, ValidationCode};
 
 /// What is known of a transaction once signatures are checked.
 #[derive(Debug)]
@@ -98,7 +98,13 @@ impl<'a> Jobs<'a> {
                 head: creator.payload,
                 tail: &[],
             };
-            jobs.push(claims, place, message, creator.signature);
+            jobs.push(
+                claims,
+                place,
+                message,
+                creator.payload_digest,
+                creator.signature,
+            );
             let SignedKind::Endorser(endorser) = kind else {
                 continue;
             };
@@ -108,7 +114,7 @@ impl<'a> Jobs<'a> {
                     tail: endorsement.endorser,
                 };
                 let place = endorsers.next().copied().flatten();
-                jobs.push(claims, place, message, endorsement.signature);
+                jobs.push(claims, place, message, None, endorsement.signature);
             }
         }
         jobs
@@ -119,12 +125,14 @@ impl<'a> Jobs<'a> {
         claims: &'a Claims,
         place: Option<Place>,
         message: SignedMessage<'a>,
+        digest: Option<Digest>,
         signature: &'a [u8],
     ) {
         let identity = place.and_then(|place| claims.identities.get(place));
         let job = identity.and_then(|identity| identity.signature_job(message, signature));
         self.is_job.push(job.is_some());
-        self.jobs.extend(job);
+        self.jobs
+            .extend(job.map(|job| SignatureJob { digest, ..job }));
     }
 }
 

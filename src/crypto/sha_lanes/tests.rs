@@ -1,22 +1,40 @@
-//! Every digest beside that of the library: of the lanes, and of the schedule alone over a compression
-//! function in plain code, which runs on any CPU.
+//! Every digest beside that of the library: of each compression function, and of the schedule alone over one
+//! in plain code, which runs on any CPU.
 
 use std::sync::LazyLock;
 
-use super::schedule::{self, Runs, States};
-use super::{Block, LANES, Pieces, digests, one_by_one};
+use super::schedule::{self, Order};
+use super::{Block, Compressor, Pieces, State, chain_digests, digests, one_by_one};
 use crate::crypto::{Backend, sha256};
 use crate::types::Digest;
 
-/// The digests by each way through the lanes that there is here.
-fn by_lanes(messages: &[Pieces<'_>]) -> Vec<Vec<Digest>> {
-    let mut found = vec![schedule::digests(messages, compress_plainly)];
-    #[cfg(target_arch = "x86_64")]
-    match super::avx512::Lanes::detect() {
-        Some(lanes) => found.push(schedule::digests(messages, |states, runs, blocks| {
-            lanes.compress(states, runs, blocks);
-        })),
-        None => println!("skipped: this CPU has no AVX-512 BW"),
+/// More lanes than any compression function has.
+const LANES_MAX: usize = 16;
+
+/// The digests by each way that there is here.
+fn by_lanes<'a, M: AsRef<[&'a [u8]]>>(messages: &[M]) -> Vec<Vec<Digest>> {
+    let mut found = Vec::new();
+    for order in [Order::LongestFirst, Order::AsGiven] {
+        found.push(schedule::digests(messages, order, Plain([[0; 8]; 1])));
+        found.push(schedule::digests(
+            messages,
+            order,
+            Plain([[0; 8]; LANES_MAX]),
+        ));
+        #[cfg(target_arch = "x86_64")]
+        match super::avx512::Lanes::detect() {
+            Some(lanes) => found.push(schedule::digests(messages, order, lanes.compressor())),
+            None => println!("skipped: this CPU has no AVX-512 BW"),
+        }
+        #[cfg(target_arch = "x86_64")]
+        match super::extensions::Extensions::detect() {
+            Some(extensions) => {
+                let (two, four) = (extensions.compressor::<2>(), extensions.compressor::<4>());
+                found.push(schedule::digests(messages, order, two));
+                found.push(schedule::digests(messages, order, four));
+            }
+            None => println!("skipped: this CPU has no SHA instructions"),
+        }
     }
     found
 }
@@ -36,20 +54,29 @@ fn check(messages: &[Pieces<'_>]) {
     }
 }
 
-/// FIPS 180-4, 6.2.2, as it stands there.
-fn compress_plainly(states: &mut States, runs: &Runs<'_>, blocks: usize) {
-    for (lane, run) in runs.iter().enumerate() {
-        let mut state = states.map(|word| word[lane]);
-        for block in &run[..blocks] {
-            state = compressed(state, block);
-        }
-        for (words, word) in states.iter_mut().zip(state) {
-            words[lane] = word;
+/// One chain after the other.
+struct Plain<const LANES: usize>([State; LANES]);
+
+impl<const LANES: usize> Compressor<LANES> for Plain<LANES> {
+    fn state(&self, lane: usize) -> State {
+        self.0[lane]
+    }
+
+    fn set_state(&mut self, lane: usize, state: State) {
+        self.0[lane] = state;
+    }
+
+    fn compress(&mut self, runs: &[&[Block]; LANES], blocks: usize) {
+        for (state, run) in self.0.iter_mut().zip(runs) {
+            for block in &run[..blocks] {
+                *state = compressed(*state, block);
+            }
         }
     }
 }
 
-fn compressed(state: [u32; 8], block: &Block) -> [u32; 8] {
+/// FIPS 180-4, 6.2.2, as it stands there.
+fn compressed(state: State, block: &Block) -> State {
     let xor = |word: u32, [one, two, three]: [u32; 3]| {
         word.rotate_right(one) ^ word.rotate_right(two) ^ word.rotate_right(three)
     };
@@ -158,7 +185,7 @@ fn every_length_is_hashed() {
 #[test]
 fn any_number_of_lanes_is_used() {
     let data = data(400);
-    for count in 0..=2 * LANES + 1 {
+    for count in 0..=2 * LANES_MAX + 1 {
         for length in [0, 55, 56, 63, 64, 65, 119, 120, 128, 300] {
             let messages: Vec<Pieces<'_>> = (0..count)
                 .map(|at| [&data[at..][..length], b"", b""] as Pieces<'_>)
@@ -209,4 +236,38 @@ fn shared_heads_serve_all_their_tails() {
         .flat_map(|&head| [[head, b"", b""]; 3])
         .collect();
     check(&messages);
+}
+
+#[test]
+fn a_chain_and_what_goes_along_have_the_digests_of_the_library() {
+    let data = data(2048);
+    let mut random = Random(4);
+    for _ in 0..100 {
+        let chain: Vec<&[u8]> = (0..random.below(40))
+            .map(|_| &data[random.below(1024)..][..random.below(500)])
+            .collect();
+        // Within the pieces, mostly; some of them empty, and of another number.
+        let mut messages: Vec<&[u8]> = chain
+            .iter()
+            .map(|piece| &piece[random.below(piece.len() + 1)..])
+            .collect();
+        messages.truncate(random.below(50));
+        let of_chain = sha256(&chain.concat());
+        let of_messages: Vec<Digest> = messages.iter().map(|message| sha256(message)).collect();
+        for backend in Backend::ALL.into_iter().filter(|b| b.is_available()) {
+            let (chain, messages) = chain_digests(backend, &chain, &messages);
+            assert_eq!(chain, of_chain, "{backend}");
+            assert!(
+                messages.is_none_or(|messages| messages == of_messages),
+                "{backend}"
+            );
+        }
+        let all: Vec<&[&[u8]]> = std::iter::once(chain.as_slice())
+            .chain(messages.iter().map(std::slice::from_ref))
+            .collect();
+        for found in by_lanes(&all) {
+            assert_eq!(found[0], of_chain);
+            assert_eq!(found[1..], of_messages);
+        }
+    }
 }

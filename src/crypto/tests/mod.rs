@@ -40,6 +40,7 @@ fn job<'a>(
     signature: &'a [u8],
 ) -> SignatureJob<'a> {
     SignatureJob {
+        digest: None,
         key,
         hash,
         message: SignedMessage {
@@ -133,6 +134,7 @@ fn ed25519_verdicts_are_the_references() {
         let pieces = SignedMessage { head, tail };
         for hash in [SignatureHash::Sha256, SignatureHash::Sha3_256] {
             let whole = SignatureJob {
+                digest: None,
                 key: &key,
                 hash,
                 message: pieces,
@@ -314,6 +316,7 @@ fn a_shared_head_is_hashed_once_and_changes_no_verdict() {
         .iter()
         .zip(&signatures)
         .map(|(&(head, tail), signature)| SignatureJob {
+            digest: None,
             key: &key,
             hash: SignatureHash::Sha256,
             message: SignedMessage { head, tail },

@@ -71,6 +71,7 @@ macro_rules! twin {
                 let point = signer.verifying_key().to_sec1_point(false);
                 let key = EcdsaKey::from_uncompressed_point($curve, point.as_bytes()).unwrap();
                 let verdict = verify(&SignatureJob {
+                    digest: None,
                     key: &PublicKey::Ecdsa(key),
                     hash: SignatureHash::Sha256,
                     message: SignedMessage { head: &message, tail: &[] },

@@ -99,6 +99,7 @@ fn a_signing_identity_is_accepted_by_its_msp() {
         assert!(identity.is_valid());
         let signature = signer.sign(&[b"a", b"b"]);
         let job = SignatureJob {
+            digest: None,
             key: identity.key(),
             hash: SignatureHash::Sha256,
             message: SignedMessage {

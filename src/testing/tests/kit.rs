@@ -132,6 +132,7 @@ fn signatures_verify_and_are_the_same_again() {
                 assert_eq!(signature, signer.sign(&[&message]));
                 let verifies = |message: &[u8], signature: &[u8]| {
                     verify(&SignatureJob {
+                        digest: None,
                         key: &public,
                         hash,
                         message: SignedMessage {

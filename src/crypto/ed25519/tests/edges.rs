@@ -39,6 +39,7 @@ fn check_seam(key: &[u8; 32], signed: &[Signed]) -> Vec<bool> {
                 .iter()
                 .zip(&signatures)
                 .map(|(one, signature)| SignatureJob {
+                    digest: None,
                     key,
                     hash: SignatureHash::Sha256,
                     message: SignedMessage {
@@ -230,6 +231,7 @@ fn a_signature_has_64_bytes() {
     let longer = [signature.as_slice(), &[0]].concat();
     for signature in [&signature[..63], &longer, &[]] {
         let job = SignatureJob {
+            digest: None,
             key: &public,
             hash: SignatureHash::Sha256,
             message: SignedMessage {

@@ -53,6 +53,7 @@ fn every_backend_gives_every_job_its_verdict() {
     let jobs: Vec<SignatureJob<'_>> = cases
         .iter()
         .map(|(key, message, signature)| SignatureJob {
+            digest: None,
             key,
             hash: SignatureHash::Sha256,
             message: SignedMessage {

@@ -409,6 +409,7 @@ impl Tx {
 
     fn creator(&self) -> Creator<'_> {
         Creator {
+            payload_digest: None,
             channel_id: "config",
             identity: &self.creator,
             payload: b"",
