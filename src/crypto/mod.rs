@@ -27,7 +27,6 @@ mod key;
 mod lanes;
 mod limbs;
 mod p256;
-mod prefetch;
 mod rsa;
 mod sha512;
 mod sha_lanes;

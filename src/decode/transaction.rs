@@ -16,6 +16,7 @@ use crate::proto::peer::{
 };
 use crate::proto::wire::Message;
 use crate::rwset::RwSet;
+use crate::sys::prefetch::prefetch_bytes;
 use crate::types::{Digest, ValidationCode};
 
 /// A transaction as far as its bytes tell.
@@ -170,7 +171,10 @@ pub fn decode_transaction(envelope: &[u8]) -> DecodedTx<'_> {
 pub fn decode_transactions<'a>(envelopes: &[&'a [u8]]) -> Vec<DecodedTx<'a>> {
     let mut transactions = Vec::with_capacity(envelopes.len());
     let mut claims = Vec::with_capacity(envelopes.len());
-    for envelope in envelopes {
+    for (at, envelope) in envelopes.iter().enumerate() {
+        if let Some(next) = envelopes.get(at + 1) {
+            prefetch_bytes(next);
+        }
         let (transaction, claimed) = decode_envelope(envelope);
         transactions.push(transaction);
         claims.push(claimed);

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod lmdb;
 pub mod machine;
 pub mod mmap;
+pub mod prefetch;
 pub mod process;
 pub mod random;
 pub mod storage;

@@ -10,6 +10,7 @@ use crate::channel::Bundle;
 use crate::decode::{Creator, DecodedTx, SignedKind, TxBody};
 use crate::msp::Identity;
 use crate::policy::accepted_signers;
+use crate::sys::prefetch::prefetch_bytes;
 
 /// The place of an identity in a [`Roster`].
 pub(super) type Place = usize;
@@ -35,7 +36,10 @@ impl Claims {
         };
         let mut creators = Vec::with_capacity(transactions.len());
         let mut endorsers = Vec::with_capacity(2 * transactions.len());
-        for transaction in transactions {
+        for (at, transaction) in transactions.iter().enumerate() {
+            if let Some(next) = transactions.get(at + 1) {
+                call_for_identities(next);
+            }
             let TxBody::Signed { creator, kind } = &transaction.body else {
                 creators.push(None);
                 continue;
@@ -52,6 +56,18 @@ impl Claims {
             creators,
             endorsers,
         }
+    }
+}
+
+/// Calls for the bytes that will be compared.
+fn call_for_identities(transaction: &DecodedTx<'_>) {
+    let TxBody::Signed { creator, kind } = &transaction.body else {
+        return;
+    };
+    prefetch_bytes(creator.identity);
+    if let SignedKind::Endorser(endorser) = kind {
+        let endorsements = endorser.endorsements.iter();
+        endorsements.for_each(|it| prefetch_bytes(it.endorser));
     }
 }
 

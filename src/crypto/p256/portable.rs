@@ -10,7 +10,7 @@ use super::prepare::{Answer, Sum};
 use super::table::Entry;
 use super::tree::Runs;
 use super::windows::Windows;
-use crate::crypto::prefetch::prefetch;
+use crate::sys::prefetch::prefetch;
 
 /// Signatures whose runs are added up together: their points fit into the cache.
 const SUMS_TOGETHER: usize = 64;

@@ -26,8 +26,8 @@ use super::table::{Entry, Table};
 use crate::crypto::combs::{BLOCK_ENTRIES, COMBS, Size, entry_of};
 use crate::crypto::lanes::{LANES, Lanes, Row, row, to_row};
 use crate::crypto::limbs::Limbs;
-use crate::crypto::prefetch::prefetch;
 use crate::crypto::table_cache::KeyTable as _;
+use crate::sys::prefetch::prefetch;
 use field::Factor;
 use point::{Entries, Fractions, Points};
 

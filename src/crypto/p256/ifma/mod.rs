@@ -27,8 +27,8 @@ use super::table::Entry;
 use super::windows::{Cut, WINDOWS_MAX, Windows};
 use crate::crypto::combs::COMBS;
 use crate::crypto::lanes::{LANES, Lanes, Row, row};
-use crate::crypto::prefetch::prefetch;
 use crate::crypto::table_cache::KeyTable as _;
+use crate::sys::prefetch::prefetch;
 use field::Factor;
 use point::{Comparison, Entries, Points};
 
