@@ -36,7 +36,7 @@ const KINDS: [Kind; 2] = [
         tables: [
             ("warm, 8 KiB", 8 << 10),
             ("hot, 64 KiB", 64 << 10),
-            ("wide, 1.5 MiB", 1536 << 10),
+            ("wide, 2.75 MiB", 2816 << 10),
         ],
     },
     Kind {

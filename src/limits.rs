@@ -172,7 +172,7 @@ pub const P256_WARM_AFTER_SIGNATURES: u32 = 4;
 /// signatures with the small one.
 pub const P256_HOT_AFTER_SIGNATURES: u32 = 1024;
 
-/// Bytes of the largest tables, 1.5 MiB each: the few keys that sign most of what a channel carries.
+/// Bytes of the largest tables, 2.75 MiB each: the few keys that sign most of what a channel carries.
 pub const P256_WIDE_TABLE_BYTES_MAX: usize = 64 << 20;
 
 /// Signatures more before its largest table is computed, which takes about as long as that table saves

@@ -139,19 +139,20 @@ pub(super) fn answers(backend: Backend, checks: &[Check<'_>]) -> Vec<Answer> {
     match backend {
         Backend::Library => vec![Answer::Unsure; checks.len()],
         Backend::Scalar => portable::answer_all(&prepare::prepare(checks), generator),
-        Backend::Avx512Ifma => in_lanes(&prepare::prepare(checks), generator),
+        Backend::Avx512Ifma => in_lanes(checks, generator),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Windows) -> Vec<Answer> {
+fn in_lanes(checks: &[Check<'_>], generator: &Windows) -> Vec<Answer> {
     match Lanes::detect() {
-        Some(lanes) => ifma::answer_all(lanes, sums, generator),
-        None => portable::answer_all(sums, generator),
+        // A group takes as long for one as for eight, and longer than the portable code for one.
+        Some(lanes) if checks.len() > 1 => ifma::answer_all(lanes, checks, generator),
+        Some(_) | None => portable::answer_all(&prepare::prepare(checks), generator),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn in_lanes(sums: &[prepare::Sum<'_>], generator: &Windows) -> Vec<Answer> {
-    portable::answer_all(sums, generator)
+fn in_lanes(checks: &[Check<'_>], generator: &Windows) -> Vec<Answer> {
+    portable::answer_all(&prepare::prepare(checks), generator)
 }

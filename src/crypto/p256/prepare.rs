@@ -55,6 +55,19 @@ pub(super) enum OfKey {
 }
 
 impl<'a> Sum<'a> {
+    /// `of_generator` and `of_key` are halves of u1 and u2, plus what the tables ask for, modulo n.
+    pub(super) fn new(check: &Check<'a>, of_generator: Limbs, of_key: Limbs) -> Self {
+        Self {
+            table: check.table,
+            of_generator: GENERATOR.digits(of_generator),
+            of_key: match check.table {
+                Table::Combs(_) => OfKey::Combs(comb_bytes(of_key)),
+                Table::Windows(_) => OfKey::Windows(WIDE.digits(of_key)),
+            },
+            r: check.r.limbs(),
+        }
+    }
+
     /// So many of the key's entries are summed up between one doubling and the next.
     pub(super) fn between_doublings(&self) -> usize {
         match self.table {
@@ -118,9 +131,19 @@ pub(super) const HALF_OF_ALL_ONES: Limbs = Limbs([
     0x0000_0000_7fff_ffff,
 ]);
 
+impl<'a> Check<'a> {
+    /// What the half of u2 is added to: it depends on how the table is made.
+    pub(super) fn half_of_all_ones(&self) -> Limbs {
+        match self.table {
+            Table::Combs(_) => HALF_OF_ALL_ONES,
+            Table::Windows(_) => WIDE.half_of_all_ones,
+        }
+    }
+}
+
 /// Prepares a batch.
 pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Vec<Sum<'a>> {
-    halved_inverses(checks)
+    inverses(checks.iter().map(|check| check.s.double()))
         .into_iter()
         .zip(checks)
         .map(|(inverse, check)| {
@@ -129,38 +152,36 @@ pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Vec<Sum<'a>> {
                     .plus(Scalar::reduced(half_of_all_ones))
                     .limbs()
             };
-            let of_generator = halved(Scalar::reduced(check.digest), GENERATOR.half_of_all_ones);
-            Sum {
-                table: check.table,
-                of_generator: GENERATOR.digits(of_generator),
-                of_key: match check.table {
-                    Table::Combs(_) => OfKey::Combs(comb_bytes(halved(check.r, HALF_OF_ALL_ONES))),
-                    Table::Windows(_) => {
-                        OfKey::Windows(WIDE.digits(halved(check.r, WIDE.half_of_all_ones)))
-                    }
-                },
-                r: check.r.limbs(),
-            }
+            let digest = Scalar::reduced(check.digest);
+            let of_generator = halved(digest, GENERATOR.half_of_all_ones);
+            Sum::new(
+                check,
+                of_generator,
+                halved(check.r, check.half_of_all_ones()),
+            )
         })
         .collect()
 }
 
-/// R / 2s for every s.
-fn halved_inverses(checks: &[Check<'_>]) -> Vec<Scalar> {
-    // Each 2s is taken for the Montgomery form of 2s / R, so that a chain of products stays in this form.
+/// R / x for every x.
+pub(super) fn inverses(
+    numbers: impl IntoIterator<Item = Scalar, IntoIter: DoubleEndedIterator + Clone>,
+) -> Vec<Scalar> {
+    let numbers = numbers.into_iter();
+    // Each x is taken for the Montgomery form of x / R, so that a chain of products stays in this form.
     // The inverse of the last one lacks a factor R of being in it; so does all that follows from it.
     let mut product = Scalar::ONE;
-    let mut inverses: Vec<Scalar> = checks
-        .iter()
-        .map(|check| {
+    let mut inverses: Vec<Scalar> = numbers
+        .clone()
+        .map(|number| {
             let before = product;
-            product = product.times(check.s.double());
+            product = product.times(number);
             before
         })
         .collect();
     let mut inverse = product.inverse();
-    for (before, check) in inverses.iter_mut().zip(checks).rev() {
-        (*before, inverse) = (before.times(inverse), inverse.times(check.s.double()));
+    for (before, number) in inverses.iter_mut().rev().zip(numbers.rev()) {
+        (*before, inverse) = (before.times(inverse), inverse.times(number));
     }
     inverses
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  size    bytes
-//!  wide    1.5 MiB, of windows instead of combs (see `windows`)
+//!  wide    2.75 MiB, of windows instead of combs (see `windows`)
 //!  hot      64 KiB
 //!  warm      8 KiB
 //! ```

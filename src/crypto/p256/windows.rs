@@ -10,7 +10,7 @@
 //!
 //!  table        w   windows   entries     bytes
 //!  generator   13        20    81,920   5.0 MiB
-//!  wide        11        24    24,576   1.5 MiB
+//!  wide        12        22    45,056   2.75 MiB
 //! ```
 //!
 //! No entry is infinity: its multiple is a product of numbers that the prime n does not divide.
@@ -48,8 +48,8 @@ pub(super) const GENERATOR: Cut = Cut {
 
 /// That of keys that sign most.
 pub(super) const WIDE: Cut = Cut {
-    bits: 11,
-    windows: 24,
+    bits: 12,
+    windows: 22,
     half_of_all_ones: Limbs([
         0x9cf7_83e3_4c9e_ea28,
         0x6af6_2683_47bc_8cc8,
@@ -59,7 +59,7 @@ pub(super) const WIDE: Cut = Cut {
 };
 
 /// Windows of any cut.
-pub(super) const WINDOWS_MAX: usize = 24;
+pub(super) const WINDOWS_MAX: usize = 22;
 
 /// Windows whose entries are computed together: they stay in the cache, and share inversions.
 const WINDOWS_TOGETHER: usize = 4;

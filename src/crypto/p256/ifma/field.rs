@@ -101,7 +101,15 @@ impl Exact {
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn canonical(self) -> Self {
-        let less = self.loose().minus(Loose::moduli::<1>()).carried_factor();
+        self.less_once(MODULUS)
+    }
+
+    /// Less a modulus where that is not negative.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    pub(super) fn less_once(self, modulus: Limbs52) -> Self {
+        let modulus = Self::splat(modulus).loose();
+        let less = self.loose().minus(modulus).carried_factor();
         let [_, _, _, _, top] = less.0;
         let below = _mm512_cmplt_epi64_mask(top, _mm512_setzero_si512());
         let ([a0, a1, a2, a3, a4], [b0, b1, b2, b3, b4]) = (less.exact().0, self.0);
@@ -234,19 +242,19 @@ impl Factor {
 
 /// A product on its way: six limbs, of which the lowest goes with each row.
 #[derive(Clone, Copy)]
-struct Rows([__m512i; 6]);
+pub(super) struct Rows(pub(super) [__m512i; 6]);
 
 impl Rows {
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self([_mm512_setzero_si512(); 6])
     }
 
     /// Adds `a * b`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn plus(self, a: Factor, b: __m512i) -> Self {
+    pub(super) fn plus(self, a: Factor, b: __m512i) -> Self {
         let Self([t0, t1, t2, t3, t4, t5]) = self;
         let Factor([a0, a1, a2, a3, a4]) = a;
         Self([
@@ -284,7 +292,7 @@ impl Rows {
     }
 
     #[inline]
-    fn end(self) -> Loose {
+    pub(super) fn end(self) -> Loose {
         let Self([t0, t1, t2, t3, t4, _]) = self;
         Loose([t0, t1, t2, t3, t4])
     }
@@ -409,13 +417,13 @@ fn masked(limb: __m512i) -> __m512i {
 /// The lower 52 bits of a product.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn low(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+pub(super) fn low(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
     _mm512_madd52lo_epu64(sum, a, b)
 }
 
 /// The upper 52 bits of a product.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn high(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+pub(super) fn high(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
     _mm512_madd52hi_epu64(sum, a, b)
 }

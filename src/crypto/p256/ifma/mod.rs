@@ -2,7 +2,7 @@
 //! side, one in each lane.
 //!
 //! ```text
-//!  sums --> grouped by size of table --> groups of eight, the last one filled up
+//!  checks --> sums (prepare) --> grouped by size of table --> groups of eight, the last one filled up
 //!                                             |
 //!              per comb: eight entries --> transposed into lanes (load) --> added (point, field)
 //!                                             |
@@ -15,14 +15,15 @@
 mod build;
 mod field;
 mod load;
+mod order;
 mod point;
+mod prepare;
 
 #[cfg(test)]
 mod tests;
 
 use super::point::Affine;
-use super::portable;
-use super::prepare::{Answer, Sum};
+use super::prepare::{Answer, Check, Sum};
 use super::table::Entry;
 use super::windows::{Cut, WINDOWS_MAX, Windows};
 use crate::crypto::combs::COMBS;
@@ -32,15 +33,11 @@ use crate::sys::prefetch::prefetch;
 use field::Factor;
 use point::{Comparison, Entries, Points};
 
-/// Answers in the order of the sums.
+/// Answers in the order of the checks.
 #[expect(unsafe_code, reason = "instructions that not every CPU has")]
-pub(super) fn answer_all(_: Lanes, sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
-    // A group takes as long for one as for eight, and longer than the portable code for one.
-    if let [alone] = sums {
-        return portable::answer_all(std::slice::from_ref(alone), generator);
-    }
+pub(super) fn answer_all(_: Lanes, checks: &[Check<'_>], generator: &Windows) -> Vec<Answer> {
     // SAFETY: who has a `Lanes` found the CPU to have what the function needs.
-    unsafe { answer_groups(sums, generator) }
+    unsafe { answer_groups(checks, generator) }
 }
 
 /// The entries of a table of windows, from the point's doubles.
@@ -51,8 +48,11 @@ pub(super) fn entries(_: Lanes, doubles: &[Affine], cut: Cut) -> Option<Vec<Entr
 }
 
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn answer_groups(sums: &[Sum<'_>], generator: &Windows) -> Vec<Answer> {
-    let mut answers = vec![Answer::Unsure; sums.len()];
+fn answer_groups(checks: &[Check<'_>], generator: &Windows) -> Vec<Answer> {
+    let mut answers = vec![Answer::Unsure; checks.len()];
+    let Some(sums) = prepare::prepare(checks) else {
+        return answers;
+    };
     let mut order: Vec<(usize, &Sum<'_>)> = sums.iter().enumerate().collect();
     order.sort_by_key(|(_, sum)| sum.table.size());
     for same_size in order.chunk_by(|(_, a), (_, b)| a.table.size() == b.table.size()) {

@@ -4,12 +4,16 @@
 
 use super::field::{Exact, Factor, Limbs52, Loose, MODULUS, R_SQUARED_BY_SIXTEEN, SIXTEEN, splat};
 use super::load;
+use super::order;
 use super::point::{Entries, Points};
+use crate::crypto::combs::Size;
 use crate::crypto::lanes::LANES;
 use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::{self, Fp};
 use crate::crypto::p256::point::{Affine, Xyzz, to_affine};
-use crate::crypto::p256::table::Entry;
+use crate::crypto::p256::prepare::Check;
+use crate::crypto::p256::scalar::{self, Scalar};
+use crate::crypto::p256::table::{Entry, Table};
 use crate::crypto::p256::tests::differential::multiple;
 use crate::crypto::tests::lanes::{lanes_of, lanes_test, vectors_of};
 use crate::crypto::tests::numbers::Random;
@@ -325,5 +329,110 @@ fn comparisons() {
         });
         let found = lanes.compare(Factor(vectors_of(numbers)));
         assert_eq!((found.equal, found.broken), (!(1 << wrong), 0));
+    }
+}
+
+lanes_test!(
+    products_modulo_the_order_are_right_and_within_bounds,
+    order_products
+);
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn order_products() {
+    let scalar = |limbs: Limbs52| {
+        let shift = Scalar::new(Limbs([1 << 52, 0, 0, 0])).unwrap();
+        let zero = Scalar::new(Limbs::ZERO).unwrap();
+        // Products of scalars lack a factor: both sides lack it as often.
+        limbs.into_iter().rev().fold(zero, |sum, limb| {
+            let limb = Limbs([limb.unsigned_abs(), 0, 0, 0]);
+            times_plainly(sum, shift).plus(Scalar::new(limb).unwrap())
+        })
+    };
+    assert_eq!(scalar(order::ORDER), scalar([0; 5]));
+    let radix = scalar([0, 0, 0, 0, 1 << 51]).double();
+    assert_eq!(scalar(order::ONE), radix);
+    let order_size = size(order::ORDER);
+    let mut random = Random(47);
+    for round in 0..200 {
+        let operands: [[Limbs52; LANES]; 2] = std::array::from_fn(|at| {
+            let mut numbers = numbers(&mut random);
+            numbers.rotate_left((at * round) % LANES);
+            numbers
+        });
+        let [a, b] = operands.map(|numbers| Factor(vectors_of(numbers)));
+        let products = lanes_of(order::times(a, b).0);
+        for (lane, product) in products.into_iter().enumerate() {
+            let [a, b] = operands.map(|numbers| numbers[lane]);
+            assert_eq!(
+                times_plainly(scalar(product), radix),
+                times_plainly(scalar(a), scalar(b))
+            );
+            let [a, b, product] = [a, b, product].map(|limbs| size(limbs) / order_size);
+            assert!(product < (1.0 + a * b / 16.0) * (1.0 + 1e-9));
+        }
+        for limbs in products {
+            assert!(limbs.iter().all(|limb| (0..1 << 57).contains(limb)));
+        }
+    }
+}
+
+/// A product without the factor that [`Scalar::times`] takes away.
+fn times_plainly(one: Scalar, other: Scalar) -> Scalar {
+    let r_squared = Scalar::new(scalar::R_SQUARED).unwrap();
+    one.times(other).times(r_squared)
+}
+
+lanes_test!(signatures_are_prepared_as_the_portable_code_does, prepared);
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn prepared() {
+    let mut random = Random(53);
+    let point = Affine::generator().unwrap();
+    let tables = [Size::Warm, Size::Hot, Size::Wide].map(|size| Table::new(point, size).unwrap());
+    let less_one = Limbs([scalar::ORDER.0[0] - 1, 0, 0, 0]);
+    let largest = Limbs([
+        less_one.0[0],
+        scalar::ORDER.0[1],
+        u64::MAX,
+        scalar::ORDER.0[3],
+    ]);
+    for count in (1..=20).chain([63, 64, 65, 250]) {
+        let checks: Vec<Check<'_>> = (0..count)
+            .map(|_| {
+                let mut number = || loop {
+                    let number = match random.below(8) {
+                        0 => Limbs([1 + random.next() % 3, 0, 0, 0]),
+                        1 => largest,
+                        _ => random.number(),
+                    };
+                    if let Some(scalar) = Scalar::new(number).filter(|scalar| !scalar.is_zero()) {
+                        break scalar;
+                    }
+                };
+                let (r, s) = (number(), number());
+                let digest = match random.below(8) {
+                    0 => Limbs::ZERO,
+                    1 => Limbs([u64::MAX; 4]),
+                    2 => scalar::ORDER,
+                    _ => random.number(),
+                };
+                let table = &tables[random.below(3)];
+                Check {
+                    table,
+                    r,
+                    s,
+                    digest,
+                }
+            })
+            .collect();
+        let in_lanes = super::prepare::prepare(&checks).unwrap();
+        let portable = crate::crypto::p256::prepare::prepare(&checks);
+        assert_eq!(in_lanes.len(), portable.len());
+        for (one, other) in in_lanes.iter().zip(&portable) {
+            assert!(std::ptr::eq(one.table, other.table));
+            assert_eq!(one.of_generator, other.of_generator);
+            assert_eq!(one.of_key, other.of_key);
+            assert_eq!(one.r, other.r);
+        }
     }
 }

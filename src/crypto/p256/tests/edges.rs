@@ -314,7 +314,7 @@ fn halves_that_meet_are_left_to_the_library() {
                 Size::Warm => (0..1, 0..1),
                 Size::Hot => (0..8, 0..8),
                 Size::Full => (0..32, 0..20),
-                Size::Wide => (16..24, 0..8),
+                Size::Wide => (20..22, 0..2),
             };
             let key_half = total(&last_round_of(size, u2)[of_key]);
             let half = total(&windows_of(GENERATOR, u1)[of_generator]);
@@ -355,10 +355,11 @@ fn a_keys_own_entries_that_meet_are_left_to_the_library() {
     }
     assert!(found > 0, "no byte fits");
     let key = Key::new(&point_of(secret), &[Size::Wide]);
-    for digit in 0..8 {
-        let last = entry_of_window(WIDE, 23, digit);
+    let last_window = WIDE.windows() - 1;
+    for digit in 0..16 {
+        let last = entry_of_window(WIDE, last_window, digit);
         let u2 = sum(last, last);
-        if digits_of(WIDE, u2)[23] != digit {
+        if digits_of(WIDE, u2)[last_window] != digit {
             continue;
         }
         found += 1;
