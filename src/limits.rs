@@ -14,10 +14,10 @@ pub const BLOCK_BYTES_MAX: usize = 100 << 20;
 /// together, few enough that a block meets its own bytes in the cache.
 pub const STAGE_QUEUE_BLOCKS: usize = 8;
 
-/// Bytes of blocks in one channel's pipeline, for each worker, that keep every stage at work: more would
-/// only be in memory for longer, and memory that is used for the first time costs more than what is done
-/// with it.
-pub const PIPELINE_BYTES_PER_WORKER: usize = 6 << 20;
+/// Bytes of blocks in one channel's pipeline, for each worker, that keep every stage at work while the disk
+/// takes its time: more would only be in memory for longer, and memory that is used for the first time
+/// costs more than what is done with it.
+pub const PIPELINE_BYTES_PER_WORKER: usize = 14 << 20;
 
 /// The same, for all workers.
 pub const PIPELINE_BYTES_ENOUGH: usize = 32 << 20;
