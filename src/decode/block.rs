@@ -7,7 +7,7 @@ use self_cell::self_cell;
 use super::error::{EnvelopeProblem, Rejection};
 use super::transaction::{DecodedTx, SignedKind, TxBody, decode_transactions};
 use crate::crypto::sha256;
-use crate::ingress::RawBlock;
+use crate::ingress::{DataCheck, RawBlock};
 use crate::ledger::{data_hash_and_payloads, header_bytes};
 use crate::proto::common::{Block, ChannelHeader, Envelope, Payload, header_type, metadata_index};
 use crate::proto::wire::{Message, varint_len};
@@ -107,7 +107,7 @@ impl DecodedBlock {
 /// # Errors
 /// The block is refused as a whole.
 pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rejection> {
-    let (expected, data_checked) = (raw.expected, raw.data_checked);
+    let (expected, data) = (raw.expected, raw.data);
     let mut number = BlockNumber::default();
     let cell = Cell::try_new(raw.bytes, |bytes| {
         let block = meter
@@ -118,7 +118,7 @@ pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rej
             .as_ref()
             .ok_or(Rejection::NoHeader { expected })?;
         number = BlockNumber(header.number);
-        decode_contents(&block, number, data_checked, meter)
+        decode_contents(&block, number, data, meter)
     })?;
     let contents = cell.borrow_dependent();
     let header_bytes = header_bytes(number, contents.previous_hash, contents.data_hash);
@@ -134,7 +134,7 @@ pub fn decode_block(raw: RawBlock, meter: &CpuMeter) -> Result<DecodedBlock, Rej
 fn decode_contents<'a>(
     block: &Block<'a>,
     number: BlockNumber,
-    data_checked: bool,
+    data: DataCheck,
     meter: &CpuMeter,
 ) -> Result<BlockContents<'a>, Rejection> {
     let header = block.header.clone().unwrap_or_default();
@@ -170,31 +170,20 @@ fn decode_contents<'a>(
     } else {
         meter.count_serial(|| well_formed(&envelopes, number))?
     };
-    let hash = || meter.count_serial(|| data_hash_and_payloads(&envelopes, &payloads));
-    let found = || (!data_checked).then(hash);
-    let (found, mut transactions): (_, Vec<DecodedTx<'a>>) = rayon::join(found, || {
+    let check = || match data {
+        DataCheck::Good { payload_digests } => Ok(payload_digests),
+        DataCheck::None => {
+            meter.count_serial(|| check_data(&envelopes, &payloads, header.data_hash, number))
+        }
+    };
+    let (digests, mut transactions): (_, Vec<DecodedTx<'a>>) = rayon::join(check, || {
         envelopes
             .par_chunks(ENVELOPES_PER_TASK)
             .with_max_len(1)
             .flat_map_iter(|chunk| meter.count(|| decode_transactions(chunk)))
             .collect()
     });
-    let (found, digests) = found.unzip();
-    if let Some(found) = found
-        && found.as_ref() != header.data_hash
-    {
-        let expected = header
-            .data_hash
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        return Err(Rejection::DataHash {
-            number,
-            expected,
-            found,
-        });
-    }
-    if let Some(digests) = digests.flatten() {
+    if let Some(digests) = digests? {
         note_digests(&mut transactions, &payloads, digests);
     }
     Ok(BlockContents {
@@ -208,6 +197,25 @@ fn decode_contents<'a>(
 
 /// Envelopes that one task decodes at least: a task must be worth its hand-over.
 const ENVELOPES_PER_TASK: usize = 32;
+
+/// Whether the data have the header's hash; the digests of the payloads, where they cost nothing.
+fn check_data(
+    envelopes: &[&[u8]],
+    payloads: &[&[u8]],
+    data_hash: &[u8],
+    number: BlockNumber,
+) -> Result<Option<Vec<Digest>>, Rejection> {
+    let (found, digests) = data_hash_and_payloads(envelopes, payloads);
+    if found.as_ref() == data_hash {
+        return Ok(digests);
+    }
+    let expected = data_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Err(Rejection::DataHash {
+        number,
+        expected,
+        found,
+    })
+}
 
 /// Notes digests of payloads where they belong.
 fn note_digests(transactions: &mut [DecodedTx<'_>], payloads: &[&[u8]], digests: Vec<Digest>) {

@@ -4,8 +4,9 @@
 //! For sources that somebody else can write to: a refused block costs no more than that. What passes
 //! and is refused later all the same makes the pipeline begin anew: that is sound, but dear.
 
-use crate::ledger::{data_hash, header_bytes, header_hash};
-use crate::proto::common::{Block, BlockData, BlockHeader, metadata_index};
+use super::DataCheck;
+use crate::ledger::{data_hash_and_payloads, header_bytes, header_hash};
+use crate::proto::common::{Block, BlockData, BlockHeader, Envelope, metadata_index};
 use crate::proto::wire::{Message, WireError};
 use crate::types::{BlockNumber, Digest};
 
@@ -88,11 +89,14 @@ impl<'b> Candidate<'b> {
         })
     }
 
-    /// Whether data and signatures are those of the header.
+    /// Whether data and signatures are those of the header, and what was found out on the way.
     ///
     /// # Errors
     /// They are not.
-    pub fn check_contents(&self, signatures: &mut dyn SignatureCheck) -> Result<(), Objection> {
+    pub fn check_contents(
+        &self,
+        signatures: &mut dyn SignatureCheck,
+    ) -> Result<DataCheck, Objection> {
         let forged = |problem: &str| {
             let problem = problem.to_owned();
             Err(Objection::Forged { problem })
@@ -103,10 +107,16 @@ impl<'b> Candidate<'b> {
             return forged("it has fewer metadata slots than a block");
         }
         let envelopes = self.block.data.as_ref().map_or(&[][..], |data| &data.data);
-        if data_hash(envelopes).as_ref() != self.header.data_hash {
+        let payloads: Vec<&[u8]> = envelopes
+            .iter()
+            .map(|bytes| Envelope::decode(bytes).map_or(&[][..], |envelope| envelope.payload))
+            .collect();
+        let (data_hash, payload_digests) = data_hash_and_payloads(envelopes, &payloads);
+        if data_hash.as_ref() != self.header.data_hash {
             return forged("its data hash is not that of its data");
         }
-        self.check_signed(signatures)
+        self.check_signed(signatures)?;
+        Ok(DataCheck::Good { payload_digests })
     }
 
     /// Whether the block is signed as the channel demands; its data have been compared with its header.

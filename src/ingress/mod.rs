@@ -30,7 +30,7 @@ pub use resume::{KnownBlocks, Resuming};
 pub use worker::feed;
 
 use crate::stage::InStage;
-use crate::types::BlockNumber;
+use crate::types::{BlockNumber, Digest};
 
 /// One serialized `common.Block`, as it came.
 #[derive(Debug, Clone)]
@@ -39,8 +39,21 @@ pub struct RawBlock {
     pub expected: BlockNumber,
     /// The message's bytes: one allocation that everything later borrows from.
     pub bytes: Bytes,
-    /// Whether the source has found the data's hash to be the header's: it is not computed again.
-    pub data_checked: bool,
+    /// What the source has found out about its data: it is not computed again.
+    pub data: DataCheck,
+}
+
+/// What is known of a block's data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DataCheck {
+    /// Nothing.
+    #[default]
+    None,
+    /// Their hash is the header's.
+    Good {
+        /// SHA-256 of each envelope's payload, where they were hashed on the way.
+        payload_digests: Option<Vec<Digest>>,
+    },
 }
 
 impl RawBlock {
@@ -50,7 +63,7 @@ impl RawBlock {
         Self {
             expected,
             bytes,
-            data_checked: false,
+            data: DataCheck::None,
         }
     }
 }
@@ -63,9 +76,9 @@ pub trait BlockSource: Send {
     /// The source cannot be read, or what it holds is no sequence of blocks.
     fn next_block(&mut self) -> Result<Option<Bytes>, SourceError>;
 
-    /// Whether the data of all its blocks are those of their headers: it has compared the hashes.
-    fn checks_data(&self) -> bool {
-        false
+    /// What it has found out about the data of the block that it gave last. Asked once for each block.
+    fn take_data_check(&mut self) -> DataCheck {
+        DataCheck::None
     }
 
     /// What makes [`BlockSource::next_block`] return, which may be waiting for somebody else. `None` for
@@ -104,8 +117,8 @@ impl<S: BlockSource + ?Sized> BlockSource for Box<S> {
         (**self).next_block()
     }
 
-    fn checks_data(&self) -> bool {
-        (**self).checks_data()
+    fn take_data_check(&mut self) -> DataCheck {
+        (**self).take_data_check()
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

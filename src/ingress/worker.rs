@@ -24,7 +24,7 @@ pub fn feed(
         let raw = RawBlock {
             expected,
             bytes,
-            data_checked: source.checks_data(),
+            data: source.take_data_check(),
         };
         if outbox.send(raw).is_err() {
             break;

@@ -10,7 +10,7 @@ use super::error::NodeError;
 use crate::config::PeerConfig;
 use crate::gossip::service::Orderers;
 use crate::host::Channel;
-use crate::ingress::{BlockSource, EndSource, SourceError};
+use crate::ingress::{BlockSource, DataCheck, EndSource, SourceError};
 use crate::msp::SigningIdentity;
 use crate::orderer::{OrdererOptions, OrdererReading, OrdererSource, OrdererStatus};
 use crate::peer::{Feed, FeedSource};
@@ -112,8 +112,8 @@ impl BlockSource for FromOrderers<'_> {
         self.0.next_block()
     }
 
-    fn checks_data(&self) -> bool {
-        self.0.checks_data()
+    fn take_data_check(&mut self) -> DataCheck {
+        self.0.take_data_check()
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

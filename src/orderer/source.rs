@@ -26,7 +26,7 @@ use super::status::{OrdererStatus, Tally};
 use super::stream::Stream;
 use crate::channel::Bundle;
 use crate::client::{Seek, SeekContent, SeekTo};
-use crate::ingress::{BlockSource, Candidate, EndSource, SourceError};
+use crate::ingress::{BlockSource, Candidate, DataCheck, EndSource, SourceError};
 use crate::limits;
 use crate::msp::SigningIdentity;
 use crate::sys::clock::{Clock, Instant};
@@ -44,6 +44,8 @@ pub struct OrdererSource<D> {
     core: Core,
     /// Header hash of the last accepted block.
     tip: Digest,
+    /// What is known of its data.
+    data: DataCheck,
     /// The configuration for the next block.
     bundle: Option<Arc<Bundle>>,
     network: Network,
@@ -109,6 +111,7 @@ impl<D: Door> OrdererSource<D> {
             door,
             core,
             tip: tip.header_hash,
+            data: DataCheck::None,
             bundle: None,
             network,
             headers: BTreeMap::new(),
@@ -199,9 +202,10 @@ impl<D: Door> OrdererSource<D> {
         }
         let now = self.time.now();
         match self.check(bytes) {
-            Ok(header_hash) => {
+            Ok((header_hash, data)) => {
                 self.note_giver(stream);
                 self.tip = header_hash;
+                self.data = data;
                 let was_failing = self.status_is_old();
                 self.core.accepted(now, stream);
                 if self.outage {
@@ -220,8 +224,9 @@ impl<D: Door> OrdererSource<D> {
         }
     }
 
-    /// Whether the block is the next one, linked, whole and signed; its header hash.
-    fn check(&mut self, bytes: &Bytes) -> Result<Digest, Trouble> {
+    /// Whether the block is the next one, linked, whole and signed; its header hash, and what is known of
+    /// its data.
+    fn check(&mut self, bytes: &Bytes) -> Result<(Digest, DataCheck), Trouble> {
         let next = self.core.next();
         let bad = |problem: String| Trouble::BadBlock {
             number: next,
@@ -243,8 +248,8 @@ impl<D: Door> OrdererSource<D> {
         }
         let link = block.check_link(self.tip);
         let checked = link.and_then(|()| block.check_contents(&mut self.door));
-        checked.map_err(|objection| bad(objection.to_string()))?;
-        Ok(block.header_hash)
+        let data = checked.map_err(|objection| bad(objection.to_string()))?;
+        Ok((block.header_hash, data))
     }
 
     fn hear(&mut self, stream: StreamId, event: Event) {
@@ -470,9 +475,8 @@ impl<D: Door> BlockSource for OrdererSource<D> {
         Ok(block)
     }
 
-    /// What is let through the door has its header's data hash.
-    fn checks_data(&self) -> bool {
-        true
+    fn take_data_check(&mut self) -> DataCheck {
+        std::mem::take(&mut self.data)
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::runner::FeedSource;
-use crate::ingress::{BlockSource, EndSource, SourceError, SourceProgress};
+use crate::ingress::{BlockSource, DataCheck, EndSource, SourceError, SourceProgress};
 use crate::limits::{FREE_DISK_BYTES_MIN, FREE_DISK_BYTES_RESUME, FREE_DISK_WAIT};
 
 /// A disk, and who hears whether it has room.
@@ -78,8 +78,8 @@ impl BlockSource for WithRoom<'_, '_> {
         Ok(block.filter(|_| self.wait_for_room()))
     }
 
-    fn checks_data(&self) -> bool {
-        self.source.checks_data()
+    fn take_data_check(&mut self) -> DataCheck {
+        self.source.take_data_check()
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

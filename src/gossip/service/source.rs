@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::Input;
-use crate::ingress::{BlockSource, Candidate, EndSource, SourceError};
+use crate::ingress::{BlockSource, Candidate, DataCheck, EndSource, SourceError};
 use crate::limits;
 use crate::peer::FeedSource;
 use crate::pipeline::IngestDoor;
@@ -106,6 +106,8 @@ pub(super) struct GossipSource<'c> {
     next: BlockNumber,
     /// Header hash of the block before.
     tip: Digest,
+    /// What is known of the data of the block that was let through last.
+    data: DataCheck,
     desk: Arc<Desk>,
     inputs: mpsc::Sender<Input>,
 }
@@ -123,6 +125,7 @@ impl<'c> GossipSource<'c> {
             door,
             next: tip.number.next(),
             tip: tip.header_hash,
+            data: DataCheck::None,
             desk,
             inputs,
         }
@@ -138,8 +141,9 @@ impl<'c> GossipSource<'c> {
         true
     }
 
-    /// Whether the block is the next one, linked, whole and signed; its header hash.
-    fn check(&mut self, offered: &Offered) -> Result<Digest, String> {
+    /// Whether the block is the next one, linked, whole and signed; its header hash, and what is known of
+    /// its data.
+    fn check(&mut self, offered: &Offered) -> Result<(Digest, DataCheck), String> {
         let bytes = &offered.block;
         if bytes.len() > limits::BLOCK_BYTES_MAX {
             let (found, max) = (bytes.len(), limits::BLOCK_BYTES_MAX);
@@ -152,12 +156,15 @@ impl<'c> GossipSource<'c> {
         }
         block.check_link(self.tip).map_err(|why| why.to_string())?;
         let contents = if offered.from_orderer {
-            block.check_signed(&mut self.door)
+            let signed = block.check_signed(&mut self.door);
+            signed.map(|()| DataCheck::Good {
+                payload_digests: None,
+            })
         } else {
             block.check_contents(&mut self.door)
         };
-        contents.map_err(|why| why.to_string())?;
-        Ok(block.header_hash)
+        let data = contents.map_err(|why| why.to_string())?;
+        Ok((block.header_hash, data))
     }
 
     /// Tells the driver; one that is gone does not want to know.
@@ -178,8 +185,9 @@ impl BlockSource for GossipSource<'_> {
             }
             let (channel, number) = (self.channel.clone(), self.next);
             match self.check(&offered) {
-                Ok(header_hash) => {
+                Ok((header_hash, data)) => {
                     self.tip = header_hash;
+                    self.data = data;
                     self.next = number.next();
                     self.tell(Input::Verified { channel, number });
                     return Ok(Some(offered.block));
@@ -193,9 +201,8 @@ impl BlockSource for GossipSource<'_> {
         Ok(None)
     }
 
-    /// What is let through has its header's data hash.
-    fn checks_data(&self) -> bool {
-        true
+    fn take_data_check(&mut self) -> DataCheck {
+        std::mem::take(&mut self.data)
     }
 
     fn ender(&self) -> Option<Arc<dyn EndSource>> {

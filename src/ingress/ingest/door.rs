@@ -26,7 +26,7 @@ pub(super) fn examine(pick: &Pick, signatures: &mut dyn SignatureCheck) -> Verdi
     }
     let link = pick.tip.map_or(Ok(()), |tip| block.check_link(tip));
     match link.and_then(|()| block.check_contents(signatures)) {
-        Ok(()) => Verdict::Admit,
+        Ok(_) => Verdict::Admit,
         Err(Objection::Fork { .. }) if !pick.tip_durable => Verdict::Doubt,
         Err(Objection::Fork { expected, found }) => Verdict::Refuse(IngestRefusal::Fork {
             number,
