@@ -3,8 +3,6 @@
 //! `cargo bench --bench hashing` measures in CPU time of its thread, and sets each way beside the library, message
 //! by message; under `cargo test` each case runs once. A hash of all digests is printed.
 
-#![expect(clippy::expect_used, reason = "a bench fails by panicking")]
-
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -23,6 +23,7 @@ use crate::mvcc::ValidatedBlock;
 use crate::notify::CommitListener;
 use crate::pipeline::{Pipeline, PipelineOptions, Stop};
 use crate::sys::clock::{Clock, Instant};
+use crate::sys::process::own_memory_bytes;
 use crate::types::{BlockNumber, Digest, ValidationCode};
 
 #[derive(Debug, Args)]
@@ -146,11 +147,19 @@ pub(super) struct Tally {
     pub(super) codes: BTreeMap<ValidationCode, u64>,
     pub(super) differences: Vec<Difference>,
     pub(super) differences_total: u64,
+    /// The most memory of its own that the process was seen with.
+    pub(super) own_memory_bytes_peak: Option<u64>,
 }
+
+/// Blocks from one look at the process's memory to the next.
+const MEMORY_LOOK_BLOCKS: u64 = 16;
 
 impl Tally {
     /// Counts a block.
     pub(super) fn note(&mut self, block: &ValidatedBlock) {
+        if self.blocks.is_multiple_of(MEMORY_LOOK_BLOCKS) {
+            self.own_memory_bytes_peak = self.own_memory_bytes_peak.max(own_memory_bytes());
+        }
         self.blocks += 1;
         self.transactions += block.codes().len() as u64;
         for code in block.codes() {

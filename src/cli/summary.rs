@@ -87,8 +87,14 @@ impl Summary<'_> {
         )?;
         writeln!(
             out,
-            "peak memory {} MB, {} durable syncs, at most {} blocks in flight",
+            "peak memory {} MB{}, {} durable syncs, at most {} blocks in flight",
             self.spent.memory_bytes_peak >> 20,
+            tally
+                .own_memory_bytes_peak
+                .map_or_else(String::new, |own| format!(
+                    " with mapped files, {} MB of its own",
+                    own >> 20
+                )),
             self.durable_syncs,
             self.report.blocks_in_flight_max
         )?;
@@ -182,6 +188,7 @@ impl Summary<'_> {
                 "limit": self.spent.load.limit(),
             },
             "peak_memory_bytes": self.spent.memory_bytes_peak,
+            "own_memory_bytes_peak": self.tally.own_memory_bytes_peak,
             "durable_syncs": self.durable_syncs,
             "blocks_in_flight_max": self.report.blocks_in_flight_max,
             "stages": stages,

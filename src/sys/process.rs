@@ -50,6 +50,18 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
+/// Bytes of memory that are this process's own now: resident, and of no file. `None` where the system does
+/// not say.
+#[must_use]
+pub fn own_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
 /// CPU time that the calling thread has used, in nanoseconds; 0 where the system does not say.
 #[must_use]
 pub fn thread_cpu_ns() -> u64 {

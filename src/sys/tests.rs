@@ -44,6 +44,20 @@ fn process_uses_something() {
 }
 
 #[test]
+fn memory_that_is_written_to_is_the_processs_own() {
+    const BYTES: usize = 256 << 20;
+    let Some(before) = process::own_memory_bytes() else {
+        println!("skipped: this system does not say");
+        return;
+    };
+    let written = vec![1_u8; BYTES];
+    let after = process::own_memory_bytes().unwrap();
+    // Other tests give some back meanwhile.
+    assert!(after > before + BYTES as u64 / 2, "{before} and {after}");
+    assert!(after > BYTES as u64 && std::hint::black_box(written).len() == BYTES);
+}
+
+#[test]
 fn random_bytes_differ() {
     assert_ne!(
         random::bytes::<16>().unwrap(),

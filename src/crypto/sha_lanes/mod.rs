@@ -24,6 +24,7 @@ mod choice;
 mod constants;
 #[cfg(target_arch = "x86_64")]
 mod extensions;
+#[cfg(any(target_arch = "x86_64", test))]
 mod schedule;
 
 #[cfg(test)]
@@ -45,9 +46,11 @@ pub(crate) type Pieces<'a> = [&'a [u8]; 3];
 type Block = [u8; 64];
 
 /// The words of a state.
+#[cfg(any(target_arch = "x86_64", test))]
 type State = [u32; 8];
 
 /// SHA-256's compression function on several chains.
+#[cfg(any(target_arch = "x86_64", test))]
 trait Compressor<const LANES: usize> {
     fn state(&self, lane: usize) -> State;
 

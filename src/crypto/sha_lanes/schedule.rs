@@ -26,10 +26,8 @@ const INITIAL: State = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// So that the lanes end together.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no lanes"))]
     LongestFirst,
     /// For a chain and what goes along with it.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no lanes"))]
     AsGiven,
 }
 

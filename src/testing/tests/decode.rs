@@ -75,7 +75,7 @@ fn payloads_have_the_digests_that_are_computed_beside_the_data_hash() {
         for data in [at_door, DataCheck::None] {
             let raw = RawBlock {
                 data,
-                ..RawBlock::new(candidate.number, block.bytes.clone().into())
+                ..RawBlock::new(candidate.number, block.bytes.clone())
             };
             let decoded = decode_block(raw, &CpuMeter::default()).unwrap();
             for transaction in &decoded.contents().transactions {
@@ -104,7 +104,7 @@ fn a_block_whose_digests_are_too_few_is_decoded_all_the_same() {
         data: DataCheck::Good {
             payload_digests: Some(vec![Digest::default()]),
         },
-        ..RawBlock::new(BlockNumber(2), block.bytes.into())
+        ..RawBlock::new(BlockNumber(2), block.bytes)
     };
     let decoded = decode_block(raw, &CpuMeter::default()).unwrap();
     let creators = decoded.contents().transactions.iter();
