@@ -1,13 +1,15 @@
 //! Tables of windows, eight entries at a time.
 //!
 //! Every entry of the upper half of a window is one of the lower half plus a power of two of the point,
-//! and all sums of a level, over all windows, share the inversions of eight products, one in each lane.
+//! and some hundred sums of a level in each lane share the inversion of their product.
 //!
 //! Tables hold x R' with R' = 2^256, and a product of two such numbers in lanes lacks a factor 16:
 //! - products of differences begin with 16, so that each inverse comes out as the tables hold it,
 //!   whatever was lost on the way;
 //! - the inverses carry a factor 2^8, which makes slopes those of the form with R = 2^260. A slope times
 //!   a coordinate then is what tables hold, and its square lacks nothing but a sixteenth.
+
+use std::ops::Range;
 
 use super::field::{Exact, Factor, Loose, SIXTEEN};
 use super::load;
@@ -27,6 +29,7 @@ pub(super) fn entries(doubles: &[Affine], cut: Cut) -> Option<Vec<Entry>> {
         *of_window.next()?.first_mut()? = Entry::from(double);
     }
     let doubles: Vec<Entry> = doubles.iter().map(Entry::from).collect();
+    let mut before = Vec::with_capacity(SUMS_TOGETHER);
     for bit in 1..cut.bits() {
         let steps: Vec<&Entry> = doubles.iter().skip(bit).step_by(cut.bits()).collect();
         let level = Level {
@@ -34,12 +37,20 @@ pub(super) fn entries(doubles: &[Affine], cut: Cut) -> Option<Vec<Entry>> {
             log: bit - 1,
             steps: &steps,
         };
-        level.append(&mut entries)?;
+        let count = steps.len() << level.log;
+        for from in (0..count).step_by(SUMS_TOGETHER * LANES) {
+            let to = count.min(from + SUMS_TOGETHER * LANES);
+            level.append(&mut entries, from..to, &mut before)?;
+        }
     }
     Some(entries)
 }
 
-/// The first `1 << log` entries of each window are there; as many more are appended.
+/// Sums in each lane that share an inversion: many enough that it does not count, few enough for the cache.
+const SUMS_TOGETHER: usize = 256;
+
+/// The first `1 << log` entries of each window are there; as many more are appended, for some of the pairs
+/// at a time.
 struct Level<'a> {
     window: usize,
     log: usize,
@@ -57,17 +68,20 @@ struct Pairs {
 
 impl Level<'_> {
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn append(&self, entries: &mut [Entry]) -> Option<()> {
-        let count = self.steps.len() << self.log;
+    fn append(
+        &self,
+        entries: &mut [Entry],
+        numbers: Range<usize>,
+        before: &mut Vec<Factor>,
+    ) -> Option<()> {
         let mut product = sixteen();
-        let mut before = Vec::with_capacity(count.div_ceil(LANES));
-        for from in (0..count).step_by(LANES) {
+        for from in numbers.clone().step_by(LANES) {
             before.push(product);
             let difference = self.pairs(entries, from)?.difference();
             product = product.times(difference).carried_factor();
         }
         let mut inverse = inverted(product)?;
-        for from in (0..count).step_by(LANES).rev() {
+        for from in numbers.clone().step_by(LANES).rev() {
             let pairs = self.pairs(entries, from)?;
             let own = inverse.times(before.pop()?).carried_factor();
             inverse = inverse.times(pairs.difference()).carried_factor();
@@ -75,7 +89,7 @@ impl Level<'_> {
             let [x0, x1, x2, x3] = x.canonical().words();
             let [y0, y1, y2, y3] = y.canonical().words();
             let rows = transposed([x0, x1, x2, x3, y0, y1, y2, y3]);
-            for (at, sum) in (from..count).zip(rows) {
+            for (at, sum) in (from..numbers.end).zip(rows) {
                 let to = self.place(at) + (1 << self.log);
                 *entries.get_mut(to)? = Entry(to_row(sum));
             }
