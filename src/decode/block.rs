@@ -172,7 +172,7 @@ fn decode_contents<'a>(
     };
     let check = || match data {
         DataCheck::Good { payload_digests } => Ok(payload_digests),
-        DataCheck::None => {
+        DataCheck::Unknown => {
             meter.count_serial(|| check_data(&envelopes, &payloads, header.data_hash, number))
         }
     };

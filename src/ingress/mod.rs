@@ -48,7 +48,7 @@ pub struct RawBlock {
 pub enum DataCheck {
     /// Nothing.
     #[default]
-    None,
+    Unknown,
     /// Their hash is the header's.
     Good {
         /// SHA-256 of each envelope's payload, where they were hashed on the way.
@@ -63,7 +63,7 @@ impl RawBlock {
         Self {
             expected,
             bytes,
-            data: DataCheck::None,
+            data: DataCheck::Unknown,
         }
     }
 }
@@ -78,7 +78,7 @@ pub trait BlockSource: Send {
 
     /// What it has found out about the data of the block that it gave last. Asked once for each block.
     fn take_data_check(&mut self) -> DataCheck {
-        DataCheck::None
+        DataCheck::Unknown
     }
 
     /// What makes [`BlockSource::next_block`] return, which may be waiting for somebody else. `None` for

@@ -111,7 +111,7 @@ impl<D: Door> OrdererSource<D> {
             door,
             core,
             tip: tip.header_hash,
-            data: DataCheck::None,
+            data: DataCheck::Unknown,
             bundle: None,
             network,
             headers: BTreeMap::new(),

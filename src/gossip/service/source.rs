@@ -125,7 +125,7 @@ impl<'c> GossipSource<'c> {
             door,
             next: tip.number.next(),
             tip: tip.header_hash,
-            data: DataCheck::None,
+            data: DataCheck::Unknown,
             desk,
             inputs,
         }

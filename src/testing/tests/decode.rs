@@ -72,7 +72,7 @@ fn payloads_have_the_digests_that_are_computed_beside_the_data_hash() {
         let candidate = Candidate::decode(&block.bytes).unwrap();
         let at_door = candidate.check_contents(&mut NoSignatures).unwrap();
         assert!(matches!(at_door, DataCheck::Good { .. }));
-        for data in [at_door, DataCheck::None] {
+        for data in [at_door, DataCheck::Unknown] {
             let raw = RawBlock {
                 data,
                 ..RawBlock::new(candidate.number, block.bytes.clone())

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::field::{Exact, Factor, Loose, SIXTEEN};
 use super::load;
-use crate::crypto::lanes::{LANES, Row, row, to_row, transposed};
+use crate::crypto::lanes::{LANES, Row, to_row, transposed};
 use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::field::Fp;
 use crate::crypto::p256::point::{Affine, invert_all};
@@ -178,27 +178,13 @@ fn sixteen() -> Factor {
 /// 2^8 / `product` in each lane; `None` where one is zero.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn inverted(product: Factor) -> Option<Factor> {
-    let [w0, w1, w2, w3] = product.exact().canonical().words();
-    let words = [to_row(w0), to_row(w1), to_row(w2), to_row(w3)];
+    let words = product.exact().canonical().words();
+    let words = words.map(|words| to_row(words));
     let mut elements = [Fp::ZERO; LANES];
     for (lane, element) in elements.iter_mut().enumerate() {
-        let [l0, l1, l2, l3] = &words;
-        let limbs = [
-            *l0.get(lane)?,
-            *l1.get(lane)?,
-            *l2.get(lane)?,
-            *l3.get(lane)?,
-        ];
-        *element = Fp(Limbs(limbs));
+        *element = Fp(Limbs(load::number(&words, lane)?));
     }
     invert_all(&mut elements)?;
-    let mut words = [[0; LANES]; 4];
-    for (lane, element) in elements.into_iter().enumerate() {
-        let scaled = (0..8).fold(element, |element, _| element.double());
-        for (word, limb) in words.iter_mut().zip(scaled.0.0) {
-            *word.get_mut(lane)? = limb;
-        }
-    }
-    let [w0, w1, w2, w3] = &words;
-    Some(Factor::from_words([row(w0), row(w1), row(w2), row(w3)]))
+    let scaled = elements.map(|element| (0..8).fold(element, |element, _| element.double()));
+    Some(load::numbers(&scaled.map(|element| element.0.0)))
 }

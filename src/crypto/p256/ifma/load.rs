@@ -4,7 +4,25 @@ use std::arch::x86_64::__mmask8;
 
 use super::field::Factor;
 use super::point::Entries;
-use crate::crypto::lanes::{Row, row, transposed};
+use crate::crypto::lanes::{LANES, Row, row, transposed, transposed_halves};
+
+/// Numbers below 2^256, one in each lane.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(super) fn numbers(numbers: &[[u64; 4]; LANES]) -> Factor {
+    Factor::from_words(transposed_halves(numbers.each_ref()))
+}
+
+/// The number in a lane, given its words.
+pub(super) fn number(words: &[Row; 4], lane: usize) -> Option<[u64; 4]> {
+    let [w0, w1, w2, w3] = words;
+    Some([
+        *w0.get(lane)?,
+        *w1.get(lane)?,
+        *w2.get(lane)?,
+        *w3.get(lane)?,
+    ])
+}
 
 /// Entries, each of them two times four words in a row of its own.
 #[inline]

@@ -27,7 +27,7 @@ use super::prepare::{Answer, Check, Sum};
 use super::table::Entry;
 use super::windows::{Cut, WINDOWS_MAX, Windows};
 use crate::crypto::combs::COMBS;
-use crate::crypto::lanes::{LANES, Lanes, Row, row};
+use crate::crypto::lanes::{LANES, Lanes, Row};
 use crate::crypto::table_cache::KeyTable as _;
 use crate::sys::prefetch::prefetch;
 use field::Factor;
@@ -157,16 +157,7 @@ impl<'a> Group<'a> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn expected(&self) -> Factor {
-        let mut words = [[0; LANES]; 4];
-        for (lane, sum) in self.sums.iter().enumerate() {
-            for (row, limb) in words.iter_mut().zip(sum.r.0) {
-                if let Some(word) = row.get_mut(lane) {
-                    *word = limb;
-                }
-            }
-        }
-        let [w0, w1, w2, w3] = &words;
-        Factor::from_words([row(w0), row(w1), row(w2), row(w3)])
+        load::numbers(&self.sums.map(|sum| sum.r.0))
     }
 }
 

@@ -3,8 +3,9 @@
 //! Each lane has a chain of products of its own; the ends of the eight chains share one inversion.
 
 use super::field::{Exact, Factor};
-use super::order::{ONE, sum, times};
-use crate::crypto::lanes::{LANES, Row, to_row, transposed_halves};
+use super::load;
+use super::order::{ONE, ORDER, sum, times};
+use crate::crypto::lanes::{LANES, Row, to_row};
 use crate::crypto::limbs::Limbs;
 use crate::crypto::p256::prepare::{Check, Sum, inverses};
 use crate::crypto::p256::scalar::Scalar;
@@ -16,18 +17,17 @@ pub(super) fn prepare<'a>(checks: &[Check<'a>]) -> Option<Vec<Sum<'a>>> {
     let mut sums = Vec::with_capacity(checks.len());
     let halved = halved_inverses(checks)?;
     for (group, halved) in checks.chunks(LANES).zip(halved) {
-        let [mut digests, mut of_generator] = [[[0; 4]; LANES], [[0; 4]; LANES]];
-        let [mut numbers, mut of_key] = [digests, digests];
+        let mut digests = [[0; 4]; LANES];
+        let [mut numbers, mut of_key] = [digests; 2];
         for (lane, check) in group.iter().enumerate() {
             *digests.get_mut(lane)? = check.digest.0;
-            *of_generator.get_mut(lane)? = GENERATOR.half_of_all_ones.0;
             *numbers.get_mut(lane)? = check.r.limbs().0;
             *of_key.get_mut(lane)? = check.half_of_all_ones().0;
         }
-        let of_generator = products_plus(&digests, halved, &of_generator);
+        let of_generator = products_plus(&digests, halved, &[GENERATOR.half_of_all_ones.0; LANES]);
         let of_key = products_plus(&numbers, halved, &of_key);
         for (lane, check) in group.iter().enumerate() {
-            let of = |words: &[Row; 4]| Some(Limbs(lane_of(words, lane)?));
+            let of = |words: &[Row; 4]| Some(Limbs(load::number(words, lane)?));
             sums.push(Sum::new(check, of(&of_generator)?, of(&of_key)?));
         }
     }
@@ -43,8 +43,8 @@ fn products_plus(
     others: &[[u64; 4]; LANES],
 ) -> [Row; 4] {
     // Below 1.08 n.
-    let product = times(loaded(numbers), factors).carried();
-    sum(product, loaded(others).exact())
+    let product = times(load::numbers(numbers), factors).carried();
+    sum(product, load::numbers(others).exact())
         .words()
         .map(|words| to_row(words))
 }
@@ -74,7 +74,13 @@ fn doubled(group: &[Check<'_>]) -> Option<Factor> {
     for (number, check) in numbers.iter_mut().zip(group) {
         *number = check.s.limbs().0;
     }
-    Some(loaded(&numbers).exact().loose().double().carried_factor())
+    Some(
+        load::numbers(&numbers)
+            .exact()
+            .loose()
+            .double()
+            .carried_factor(),
+    )
 }
 
 /// R / `product` in each lane. No product is zero, for n is a prime.
@@ -82,12 +88,12 @@ fn doubled(group: &[Check<'_>]) -> Option<Factor> {
 fn inverted(product: Factor) -> Option<Factor> {
     let words = product
         .exact()
-        .less_once(super::order::ORDER)
+        .less_once(ORDER)
         .words()
         .map(|words| to_row(words));
     let mut numbers = [Scalar::ONE; LANES];
     for (lane, number) in numbers.iter_mut().enumerate() {
-        *number = Scalar::reduced(Limbs(lane_of(&words, lane)?));
+        *number = Scalar::reduced(Limbs(load::number(&words, lane)?));
     }
     // The scalars' R is 2^256, that of the lanes 16 times as much.
     let mut inverted = [[0; 4]; LANES];
@@ -95,21 +101,5 @@ fn inverted(product: Factor) -> Option<Factor> {
         let sixteen_times = inverse.double().double().double().double();
         *to = sixteen_times.limbs().0;
     }
-    Some(loaded(&inverted))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn loaded(numbers: &[[u64; 4]; LANES]) -> Factor {
-    Factor::from_words(transposed_halves(numbers.each_ref()))
-}
-
-fn lane_of(words: &[Row; 4], lane: usize) -> Option<[u64; 4]> {
-    let [w0, w1, w2, w3] = words;
-    Some([
-        *w0.get(lane)?,
-        *w1.get(lane)?,
-        *w2.get(lane)?,
-        *w3.get(lane)?,
-    ])
+    Some(load::numbers(&inverted))
 }
